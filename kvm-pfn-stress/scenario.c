@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The scenario file parser: `key = value` lines, one table of keys, and for everything that is
+ * wrong one sentence that says where and what was expected.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scenario.h"
+
+#define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
+#define LINE_MAX_LEN	1024
+
+struct parser {
+	const char *path;
+	unsigned int line;
+	bool (*known)(const char *kind, const char *name);
+	struct scenario *s;
+	char *err;
+	size_t errlen;
+};
+
+enum key_type { KEY_TEXT, KEY_LIST, KEY_ACCESS, KEY_NUMBER, KEY_COUNT, KEY_BOOT };
+
+struct key {
+	const char *name;
+	enum key_type type;
+	size_t offset;		/* of the value in struct scenario */
+	size_t nr_offset;	/* KEY_LIST: of the number of items */
+	unsigned int max;	/* KEY_LIST: items; KEY_NUMBER: the largest value */
+	const char *kind;	/* KEY_LIST: what known() is asked for */
+	bool may_repeat;	/* KEY_LIST: the same name twice means two of them */
+};
+
+#define AT(f)	.offset = offsetof(struct scenario, f)
+#define LIST(f)	AT(f), .nr_offset = offsetof(struct scenario, nr_##f), \
+		.max = ARRAY_LEN(((struct scenario *)0)->f)
+
+static const struct key keys[] = {
+	{ "describe",       KEY_TEXT,   AT(describe) },
+	{ "regions",        KEY_LIST,   LIST(regions), .kind = "backing", .may_repeat = true },
+	{ "consumers",      KEY_LIST,   LIST(consumers), .kind = "consumer" },
+	{ "access",         KEY_ACCESS, LIST(access) },
+	{ "injectors",      KEY_LIST,   LIST(injectors), .kind = "injector" },
+	{ "oracles",        KEY_LIST,   LIST(oracles), .kind = "oracle" },
+	{ "vcpus",          KEY_NUMBER, AT(vcpus), .max = 64 },
+	{ "weight",         KEY_NUMBER, AT(weight), .max = 1000 },
+	{ "min_faults",     KEY_COUNT,  AT(min_faults) },
+	{ "min_injections", KEY_COUNT,  AT(min_injections) },
+	{ "min_hits",       KEY_COUNT,  AT(min_hits) },
+	{ "boot",           KEY_BOOT,   AT(own_boot) },
+};
+
+static const char * const access_names[] = { "load", "store", "rmw", "exec" };
+
+__attribute__((format(printf, 2, 3)))
+static int fail(struct parser *p, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	n = snprintf(p->err, p->errlen, "%s:%u: ", p->path, p->line);
+	if (n >= 0 && (size_t)n < p->errlen) {
+		va_start(ap, fmt);
+		vsnprintf(p->err + n, p->errlen - n, fmt, ap);
+		va_end(ap);
+	}
+	return -1;
+}
+
+static char *trim(char *s)
+{
+	char *end;
+
+	while (isspace((unsigned char)*s))
+		s++;
+	end = s + strlen(s);
+	while (end > s && isspace((unsigned char)end[-1]))
+		*--end = '\0';
+	return s;
+}
+
+/* A comment is a line of its own, or a '#' between blanks ("#PF" is no comment). */
+static void cut_comment(char *s)
+{
+	char *c = s + strspn(s, " \t");
+
+	if (*c == '#') {
+		*c = '\0';
+		return;
+	}
+	for (c = strchr(c, '#'); c; c = strchr(c + 1, '#')) {
+		if (isspace((unsigned char)c[-1]) && (!c[1] || isspace((unsigned char)c[1]))) {
+			*c = '\0';
+			return;
+		}
+	}
+}
+
+static bool name_ok(const char *s)
+{
+	if (!islower((unsigned char)*s))
+		return false;
+	for (; *s; s++)
+		if (!islower((unsigned char)*s) && !isdigit((unsigned char)*s) && !strchr("-_", *s))
+			return false;
+	return true;
+}
+
+static bool parse_number(const char *s, unsigned long long *value)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)*s))
+		return false;
+	errno = 0;
+	*value = strtoull(s, &end, 10);
+	return !errno && !*end;
+}
+
+static bool access_known(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(access_names); i++)
+		if (!strcmp(name, access_names[i]))
+			return true;
+	return false;
+}
+
+static int parse_item(struct parser *p, const struct key *key, char *word,
+		      struct scenario_item *item)
+{
+	char *colon = strchr(word, ':');
+	unsigned long long value;
+
+	if (colon) {
+		*colon = '\0';
+		if (!parse_number(colon + 1, &value) || !value || value > 1 << 24)
+			return fail(p, "expected a number from 1 to %d after '%s:', got '%s'",
+				    1 << 24, word, colon + 1);
+		item->value = value;
+	}
+	if (!name_ok(word) || strlen(word) >= sizeof(item->name))
+		return fail(p, "expected a name of at most %zu of a-z, 0-9, '-' and '_', got '%s'",
+			    sizeof(item->name) - 1, word);
+	strcpy(item->name, word);
+	if (key->type == KEY_ACCESS && !access_known(word))
+		return fail(p, "expected load, store, rmw or exec, got '%s'", word);
+	if (key->kind && p->known && !p->known(key->kind, word))
+		return fail(p, "expected the name of a known %s, got '%s'", key->kind, word);
+	return 0;
+}
+
+static int parse_list(struct parser *p, const struct key *key, char *value)
+{
+	struct scenario_item *items = (void *)((char *)p->s + key->offset);
+	unsigned int *nr = (void *)((char *)p->s + key->nr_offset);
+	char *save, *word;
+
+	for (word = strtok_r(value, " \t", &save); word; word = strtok_r(NULL, " \t", &save)) {
+		if (*nr == key->max)
+			return fail(p, "expected at most %u names for '%s'", key->max, key->name);
+		if (parse_item(p, key, word, &items[*nr]))
+			return -1;
+		for (unsigned int i = 0; i < *nr && !key->may_repeat; i++)
+			if (!strcmp(items[i].name, items[*nr].name))
+				return fail(p, "expected each name once, got '%s' twice",
+					    items[i].name);
+		(*nr)++;
+	}
+	return 0;
+}
+
+static int parse_value(struct parser *p, const struct key *key, char *value)
+{
+	void *field = (char *)p->s + key->offset;
+	unsigned long long number;
+
+	if (!*value)
+		return fail(p, "expected a value for '%s'", key->name);
+
+	switch (key->type) {
+	case KEY_TEXT:
+		if (strlen(value) >= sizeof(p->s->describe))
+			return fail(p, "expected at most %zu characters for '%s'",
+				    sizeof(p->s->describe) - 1, key->name);
+		strcpy(field, value);
+		return 0;
+	case KEY_LIST:
+	case KEY_ACCESS:
+		return parse_list(p, key, value);
+	case KEY_NUMBER:
+		if (!parse_number(value, &number) || !number || number > key->max)
+			return fail(p, "expected a number from 1 to %u for '%s', got '%s'",
+				    key->max, key->name, value);
+		*(unsigned int *)field = number;
+		return 0;
+	case KEY_COUNT:
+		if (!parse_number(value, &number))
+			return fail(p, "expected a number for '%s', got '%s'", key->name, value);
+		*(unsigned long long *)field = number;
+		return 0;
+	case KEY_BOOT:
+		if (strcmp(value, "own"))
+			return fail(p, "expected 'own' for 'boot', got '%s'", value);
+		*(bool *)field = true;
+		return 0;
+	}
+	return -1;
+}
+
+static const struct key *find_key(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (!strcmp(keys[i].name, name))
+			return &keys[i];
+	return NULL;
+}
+
+static int parse_line(struct parser *p, char *line, bool *seen)
+{
+	const struct key *key;
+	char *equals;
+
+	cut_comment(line);
+	line = trim(line);
+	if (!*line)
+		return 0;
+	equals = strchr(line, '=');
+	if (!equals)
+		return fail(p, "expected 'key = value', got '%s'", line);
+	*equals = '\0';
+	line = trim(line);
+	key = find_key(line);
+	if (!key)
+		return fail(p, "expected a key of a scenario (describe, regions, ...), got '%s'",
+			    line);
+	if (seen[key - keys])
+		return fail(p, "expected '%s' once, this is the second", key->name);
+	seen[key - keys] = true;
+	return parse_value(p, key, trim(equals + 1));
+}
+
+static int set_name(struct parser *p)
+{
+	const char *base = strrchr(p->path, '/');
+	size_t len;
+
+	base = base ? base + 1 : p->path;
+	len = strlen(base);
+	if (len > 5 && !strcmp(base + len - 5, ".conf"))
+		len -= 5;
+	if (len && len < sizeof(p->s->name)) {
+		memcpy(p->s->name, base, len);
+		if (name_ok(p->s->name))
+			return 0;
+	}
+	return fail(p, "expected a file name of at most %zu of a-z, 0-9, '-' and '_'",
+		    sizeof(p->s->name) - 1);
+}
+
+static int set_defaults(struct parser *p)
+{
+	struct scenario *s = p->s;
+
+	if (!*s->describe)
+		return fail(p, "expected a line 'describe = ...' before the end of the file");
+	if (!s->nr_regions)
+		return fail(p, "expected a line 'regions = ...' before the end of the file");
+	if (!s->nr_consumers) {
+		strcpy(s->consumers[0].name, "vcpu");
+		s->nr_consumers = 1;
+	}
+	if (!s->weight)
+		s->weight = 1;
+	return 0;
+}
+
+static int parse_stream(struct parser *p, FILE *file)
+{
+	bool seen[ARRAY_LEN(keys)] = { false };
+	char line[LINE_MAX_LEN];
+
+	p->line = 1;
+	if (set_name(p))
+		return -1;
+	for (; fgets(line, sizeof(line), file); p->line++) {
+		if (!strchr(line, '\n') && !feof(file))
+			return fail(p, "expected a line of at most %d characters",
+				    LINE_MAX_LEN - 2);
+		if (parse_line(p, line, seen))
+			return -1;
+	}
+	if (ferror(file))
+		return fail(p, "expected a readable file: %s", strerror(errno));
+	return set_defaults(p);
+}
+
+int scenario_parse(const char *path, struct scenario *s,
+		   bool (*known)(const char *kind, const char *name), char *err, size_t errlen)
+{
+	struct parser p = { .path = path, .known = known, .s = s, .err = err, .errlen = errlen };
+	FILE *file;
+	int ret;
+
+	memset(s, 0, sizeof(*s));
+	file = fopen(path, "re");
+	if (!file)
+		return fail(&p, "expected a readable file: %s", strerror(errno));
+	ret = parse_stream(&p, file);
+	fclose(file);
+	return ret;
+}

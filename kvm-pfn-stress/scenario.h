@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Scenario files: configs/scenarios/NAME.conf, read by the host before anything is built and by the
+ * program before anything runs. libc only. The keys are listed in docs/architecture.md.
+ */
+#ifndef PFN_SCENARIO_H
+#define PFN_SCENARIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* region: value is pages; all others: value is a weight. 0 is the default of whoever uses it. */
+struct scenario_item {
+	char name[32];
+	unsigned int value;
+};
+
+struct scenario {
+	char name[64];			/* of the file, without .conf */
+	char describe[256];
+	struct scenario_item regions[16];
+	struct scenario_item consumers[8];
+	struct scenario_item access[8];
+	struct scenario_item injectors[16];
+	struct scenario_item oracles[16];
+	unsigned int nr_regions;
+	unsigned int nr_consumers;
+	unsigned int nr_access;
+	unsigned int nr_injectors;
+	unsigned int nr_oracles;
+	unsigned int vcpus;		/* 0: as the command line says */
+	unsigned int weight;
+	unsigned long long min_faults;
+	unsigned long long min_injections;
+	unsigned long long min_hits;
+	bool own_boot;
+};
+
+/*
+ * Returns 0, or -1 with "file:line: what was expected" in err. known() says whether there is a name
+ * of that kind ("backing", "consumer", "injector", "oracle"); NULL takes every name.
+ */
+int scenario_parse(const char *path, struct scenario *s,
+		   bool (*known)(const char *kind, const char *name), char *err, size_t errlen);
+
+#endif /* PFN_SCENARIO_H */
