@@ -33,7 +33,7 @@ dir=$PFN_CACHE/lib/$version-$key
 
 for f in gcc make rsync; do need $f lib; done
 ! grep -qs luuid tools/testing/selftests/kvm/Makefile* tools/testing/selftests/vfio/lib/*.mk ||
-	need /usr/include/uuid/uuid.h lib
+	need uuid/uuid.h lib
 lock "$dir"
 [ ! -e "$dir/ldflags" ] || { echo "$dir"; exit; }
 say "building the KVM selftests library of $version"
@@ -42,13 +42,17 @@ begin "$dir"
 # The part of the tree that the library is made of
 tree=$work/tree
 mkdir "$tree"
-for f in Makefile Kbuild Kconfig scripts include usr arch/x86 tools/include tools/arch/x86 tools/build \
-	tools/scripts tools/lib drivers/vfio drivers/dma tools/testing/selftests; do
-	[ -e "$f" ] || continue
-	echo "$f"
-done | tar -C "$ksrc" --exclude='*.o' --exclude='*.ko' --exclude='*.cmd' --exclude='tools/testing/selftests/[a-jl-q]*/*' \
-	--exclude='tools/testing/selftests/s*/*' --exclude='arch/x86/boot' --exclude='drivers/*/*.ko' \
-	-T - -cf - | tar -C "$tree" -xf -
+{
+	for f in Makefile Kbuild Kconfig scripts include usr arch/x86 tools/include tools/arch/x86 tools/build \
+		tools/scripts drivers/vfio drivers/dma; do
+		[ ! -e "$f" ] || echo "$f"
+	done
+	find tools/testing/selftests tools/lib -maxdepth 1 -type f
+	find tools/testing/selftests -mindepth 2 -maxdepth 2 -name '*.h'
+	for f in kvm rseq cgroup vfio; do
+		[ ! -e "tools/testing/selftests/$f" ] || echo "tools/testing/selftests/$f"
+	done
+} | tar --exclude='*.o' --exclude='*.ko' --exclude='*.cmd' --exclude='arch/x86/boot' -T - -cf - | tar -C "$tree" -xf -
 quietly "headers_install of $version" make -s -C "$tree" -j"$jobs" ARCH=x86 headers_install
 
 # What upstream's Makefile compiles, and how
@@ -59,7 +63,7 @@ pfn-print:
 	@echo 'OBJS $(LIBKVM_OBJS)'
 	@echo 'CFLAGS $(CFLAGS) $(CPPFLAGS)'
 EOF
-make_kvm() { make -s -C "$kvm" LDFLAGS="-pthread -static -no-pie" "$@"; }
+make_kvm() { make -s -C "$kvm" EXTRA_CFLAGS="-ffile-prefix-map=$work=$dir" LDFLAGS="-pthread -static -no-pie" "$@"; }
 quietly "reading upstream's Makefile" sh -c "make -s --no-print-directory -C '$kvm' -f '$work/print.mk' pfn-print >'$work/print'"
 objs=$(sed -n 's/^OBJS //p' "$work/print")
 [ -n "$objs" ] || die "upstream's Makefile has no LIBKVM_OBJS"
@@ -118,7 +122,7 @@ sed -n 's/^CFLAGS //p' "$work/print" | awk -v dir="$kvm" -v work="$work" -v fina
 		print ""
 	}' >"$work/cflags"
 cd "$work"
-rm -rf tree/scripts tree/drivers tree/include tree/usr/include/.* tree/tools/lib/bpf print print.mk 2>/dev/null || true
+rm -rf tree/scripts tree/drivers tree/include tree/usr/include/.* 2>/dev/null || true
 find "$kvm" -name '*.o' -delete
 for t in $targets; do rm -f "$t"; done
 echo "-pthread -static -no-pie${override:+ $dir/string_override.o} $dir/libkvm.a -ldl" >"$work/ldflags"

@@ -13,7 +13,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-[ $# = 1 ] && [ -n "$1" ] || bad "usage: fetch-headers.sh VERSION-PREFIX|BUILD-TREE"
+[ $# = 1 ] || bad "usage: fetch-headers.sh VERSION-PREFIX|BUILD-TREE"
 case $1 in
 */*)
 	[ -d "$1" ] || bad "no such directory: $1"
@@ -43,13 +43,10 @@ strangers() {
 	done
 }
 
-# Debian's scripts choose among modpost.real-lsb-64, objtool.real-x86 and so on.
-plain_name() { sed 's/\.real-\(lsb-64\|x86\)$//' <<<"$1"; }
-
 # rebuild_tools KBUILD LIST: build the programs of LIST from source and put them in place
 rebuild_tools() {
 	local kbuild=$1 src out f name rel
-	for f in flex bison bc /usr/include/libelf.h /usr/include/openssl/ssl.h; do need $f module; done
+	for f in flex bison bc libelf.h openssl/ssl.h; do need $f module; done
 	src=$("$here/fetch-source.sh" "$prefix")
 	say "rebuilding the build tools of $version for this machine"
 	out=$work/tools-build
@@ -59,13 +56,17 @@ rebuild_tools() {
 	quietly "configuring $version" make -s -C "$src" O="$out" olddefconfig
 	quietly "building the tools of $version" make -s -C "$src" O="$out" -j"$jobs" modules_prepare
 	for f in $2; do
-		name=$(plain_name "$f")
+		# Debian has scripts that choose among modpost.real-lsb-64, objtool.real-x86 and so on
+		name=${f%.real-lsb-64}
+		name=${name%.real-x86}
 		rel=${name#"$kbuild"/}
 		case $rel in
 		*.real-*) continue ;;
 		tools/bpf/resolve_btfids/*)
-			[ -e "$out/$rel" ] || quietly "building resolve_btfids" make -s -C "$src/tools/bpf/resolve_btfids" \
-				O="$out/tools/bpf/resolve_btfids" OUTPUT="$out/tools/bpf/resolve_btfids/" ;;
+			mkdir -p "$out/${rel%/*}"
+			quietly "building resolve_btfids" make -s -C "$src/tools/bpf/resolve_btfids" \
+				O="$out/${rel%/*}" OUTPUT="$out/${rel%/*}/"
+			;;
 		esac
 		[ -e "$out/$rel" ] || die "rebuilding $rel for this machine gave nothing"
 		rm -f "$name"

@@ -13,7 +13,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-[ $# = 1 ] && [ -n "$1" ] || bad "usage: fetch-kernel.sh VERSION-PREFIX|BZIMAGE|BUILD-TREE"
+[ $# = 1 ] || bad "usage: fetch-kernel.sh VERSION-PREFIX|BZIMAGE|BUILD-TREE"
 
 # The version string stands in the image: the boot protocol's kernel_version points to it.
 image_release() {

@@ -19,7 +19,7 @@ PFN_CACHE=${PFN_CACHE:-$top/.cache}
 mkdir -p "$PFN_CACHE" || exit 1
 PFN_CACHE=$(cd "$PFN_CACHE" && pwd)
 export PFN_CACHE
-jobs=${PFN_JOBS:-$(nproc)}
+export jobs=${PFN_JOBS:-$(nproc)}
 
 say() { printf '  VM      %s\n' "$*" >&2; }
 die() { printf '%s: %s\n' "$self" "$*" >&2; exit 1; }
@@ -28,10 +28,17 @@ bad() { printf '%s: %s\n' "$self" "$*" >&2; exit 2; }
 # One word for the contents of standard input.
 digest() { sha256sum | cut -c1-16; }
 
-# need COMMAND-OR-FILE NEED: make sure that a tool is there, by packages.sh
-need() {
-	command -v "$1" >/dev/null 2>&1 || [ -e "$1" ] || "$here/packages.sh" "$2" >&2
+# there WHAT: is this command, header (urcu.h) or file (an absolute path) on the machine?
+there() {
+	case $1 in
+	/*) [ -e "$1" ] ;;
+	*.h) [ -e "/usr/include/$1" ] || [ -e "/usr/include/$(uname -m)-linux-gnu/$1" ] ;;
+	*) command -v "$1" >/dev/null 2>&1 ;;
+	esac
 }
+
+# need WHAT NEED: make sure that it is there, by packages.sh
+need() { there "$1" || "$here/packages.sh" "$2" >&2 || exit; }
 
 # lock NAME: one process at a time makes what NAME stands for
 lock() {
@@ -135,7 +142,7 @@ machine_mirror() {
 # apt_update: fetch the lists, and make of them one index: PACKAGE VERSION SUITE
 apt_update() {
 	local mirror security log=$apt_dir/log file suite
-	[ -e $keyring ] || "$here/packages.sh" fetch >&2
+	need $keyring fetch
 	mkdir -p "$apt_dir/lists/partial" "$apt_dir/cache/archives/partial"
 	: >>"$apt_dir/status"
 	mirror=$(machine_mirror '/debian/?$')
