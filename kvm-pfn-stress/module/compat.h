@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * All that differs between the kernels that the module builds on (6.1 to 7.3), and nothing else.
+ */
+#ifndef PFNH_COMPAT_H
+#define PFNH_COMPAT_H
+
+#include <linux/mm.h>
+#include <linux/version.h>
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#include <linux/pfn_t.h>
+#endif
+
+/* vm_flags_set() came with 6.3; before it drivers wrote vm_flags, mmap_lock held for writing. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
+#endif
+
+/*
+ * Put a special PTE for @pfn, which has a struct page, into a VM_MIXEDMAP @vma. vmf_insert_pfn()
+ * is out of the question: its BUG_ON refuses a valid pfn there. pfn_t went away with 6.17.
+ */
+static inline vm_fault_t pfnh_insert_special(struct vm_area_struct *vma, unsigned long addr,
+					     unsigned long pfn)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+	return vmf_insert_mixed(vma, addr, __pfn_to_pfn_t(pfn, PFN_DEV));
+#else
+	return vmf_insert_mixed(vma, addr, pfn);
+#endif
+}
+
+/* The raw flags of a page, without the checks of the accessors: the page may change under us. */
+static inline unsigned long pfnh_page_flags(const struct page *page)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+	return READ_ONCE(page->flags);
+#else
+	return READ_ONCE(page->flags.f);
+#endif
+}
+
+/*
+ * Page-table entries that map @page; since page_mapcount() went away (6.8 to 6.12), for a large
+ * folio those that map any part of it.
+ */
+static inline int pfnh_mapcount(struct page *page)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	return page_mapcount(page);
+#else
+	return folio_mapcount(page_folio(page));
+#endif
+}
+
+/* A page whose mapping and mapcount fields are something else: slab, page table, buddy. */
+static inline bool pfnh_page_is_typed(struct page *page)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+	return PageSlab(page) || page_has_type(page);
+#else
+	return page_has_type(page);
+#endif
+}
+
+#endif /* PFNH_COMPAT_H */

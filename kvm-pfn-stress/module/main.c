@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/pfn-helper: the device, its ioctls and the life of an open file.
+ *
+ * Mappings and the file hold each other: every VMA has a reference on its file, so that release()
+ * runs when the last descriptor and the last mapping are gone, in whatever order and however the
+ * process died. fops.owner keeps the module loaded as long.
+ */
+#include <linux/capability.h>
+#include <linux/delay.h>
+#include <linux/miscdevice.h>
+#include <linux/mmap_lock.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "pfnh.h"
+
+static int pfnh_open(struct inode *inode, struct file *file)
+{
+	struct pfnh_file *pf;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+
+	pf = kvzalloc(sizeof(*pf), GFP_KERNEL);
+	if (!pf)
+		return -ENOMEM;
+
+	mutex_init(&pf->lock);
+	file->private_data = pf;
+	return 0;
+}
+
+static int pfnh_release(struct inode *inode, struct file *file)
+{
+	struct pfnh_file *pf = file->private_data;
+
+	if (pf->marked)
+		pfnh_unmark(pf->marked);
+	pfnh_break_undo(pf);
+	if (pf->set)
+		pfnh_set_destroy(pf->set);
+	kvfree(pf);
+	return 0;
+}
+
+/* The set of @pf, or NULL. Pairs with smp_store_release() in do_create(). */
+static struct pfnh_set *pfnh_set_of(struct pfnh_file *pf)
+{
+	return smp_load_acquire(&pf->set);
+}
+
+static int pfnh_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct pfnh_set *set = pfnh_set_of(file->private_data);
+
+	return set ? pfnh_set_mmap(set, vma) : -ENODATA;
+}
+
+static long do_create(struct file *file, struct pfnh_file *pf, void __user *argp)
+{
+	struct pfnh_create arg;
+	struct pfnh_set *set;
+	long ret = 0;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	if (arg.kind >= PFNH_NR_KINDS || (arg.flags & ~PFNH_F_ALL) || arg.pad ||
+	    !arg.nr_pages || arg.nr_pages > PFNH_MAX_PAGES)
+		return -EINVAL;
+	if ((arg.flags & PFNH_F_RO_UPGRADE) && !(arg.flags & PFNH_F_RO_PTE))
+		return -EINVAL;
+
+	mutex_lock(&pf->lock);
+	if (pf->set) {
+		ret = -EBUSY;
+		goto unlock;
+	}
+	set = pfnh_set_create(&arg, file);
+	if (IS_ERR(set))
+		ret = PTR_ERR(set);
+	else
+		smp_store_release(&pf->set, set);	/* pairs with pfnh_set_of() */
+unlock:
+	mutex_unlock(&pf->lock);
+	return ret;
+}
+
+static long do_zap(struct pfnh_set *set, void __user *argp)
+{
+	struct pfnh_zap arg;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	if ((arg.flags & ~PFNH_ZAP_ALL) || arg.pad || !arg.nr)
+		return -EINVAL;
+	if (!set)
+		return -ENODATA;
+	if (arg.first >= set->nr || arg.nr > set->nr - arg.first)
+		return -EINVAL;
+	return pfnh_set_zap(set, &arg);
+}
+
+/*
+ * Holds the caller's mmap_lock for writing, as an munmap() of much memory does. The sleep is not
+ * interruptible, because tests measure how long the others wait; being killed is delayed by at most
+ * the two seconds that the argument allows.
+ */
+static long do_hold(void __user *argp)
+{
+	struct pfnh_hold arg;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	if (!arg.us || arg.us > 2000000 || arg.pad)
+		return -EINVAL;
+	if (mmap_write_lock_killable(current->mm))
+		return -EINTR;
+	fsleep(arg.us);
+	mmap_write_unlock(current->mm);
+	pfnh_count_hold(current->mm);
+	return 0;
+}
+
+static long do_page(struct pfnh_set *set, void __user *argp)
+{
+	struct pfnh_page arg;
+	int ret;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	if (!set)
+		return -ENODATA;
+	ret = pfnh_set_page(set, &arg);
+	if (ret)
+		return ret;
+	return copy_to_user(argp, &arg, sizeof(arg)) ? -EFAULT : 0;
+}
+
+static long do_pfn(void __user *argp)
+{
+	struct pfnh_pfn arg;
+	int ret;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	ret = pfnh_pfn(&arg);
+	if (ret)
+		return ret;
+	return copy_to_user(argp, &arg, sizeof(arg)) ? -EFAULT : 0;
+}
+
+static long do_check(struct pfnh_set *set, void __user *argp)
+{
+	struct pfnh_check res;
+	int ret;
+
+	if (!set)
+		return -ENODATA;
+	ret = pfnh_set_check(set, &res);
+	if (ret)
+		return ret;
+	return copy_to_user(argp, &res, sizeof(res)) ? -EFAULT : 0;
+}
+
+static long do_fault(struct pfnh_set *set, void __user *argp)
+{
+	struct pfnh_fault arg;
+	int ret;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	if (!set)
+		return -ENODATA;
+	ret = pfnh_set_fault(set, &arg);
+	if (ret)
+		return ret;
+	return copy_to_user(argp, &arg, sizeof(arg)) ? -EFAULT : 0;
+}
+
+static long do_mark(struct pfnh_file *pf)
+{
+	long ret = 0;
+
+	mutex_lock(&pf->lock);
+	if (!pf->marked) {
+		pfnh_hooks_arm();
+		ret = pfnh_mark(current->mm);
+		if (!ret) {
+			pf->marked = current->mm;
+			pfnh_counts_read(&pf->at_mark);
+		}
+	} else if (pf->marked != current->mm) {
+		ret = -EBUSY;
+	}
+	mutex_unlock(&pf->lock);
+	return ret;
+}
+
+static long do_stats(struct pfnh_file *pf, void __user *argp)
+{
+	struct pfnh_stats res = { .hooks = pfnh_hooks_armed() };
+	struct pfnh_counts now;
+
+	mutex_lock(&pf->lock);
+	pfnh_counts_read(&now);
+	res.stale = now.stale - pf->at_mark.stale;
+	res.early = now.early - pf->at_mark.early;
+	res.faultin = now.faultin - pf->at_mark.faultin;
+	res.invalidate = now.invalidate - pf->at_mark.invalidate;
+	res.lock_waits = now.lock_waits - pf->at_mark.lock_waits;
+	res.handler = now.handler - pf->at_mark.handler;
+	res.holds = now.holds - pf->at_mark.holds;
+	mutex_unlock(&pf->lock);
+	res.leaked = atomic64_read(&pfnh_leaked);
+
+	return copy_to_user(argp, &res, sizeof(res)) ? -EFAULT : 0;
+}
+
+static long do_break(struct pfnh_file *pf, void __user *argp)
+{
+	struct pfnh_break_arg arg;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	return pfnh_break(pf, &arg);
+}
+
+static long pfnh_ioctl(struct file *file, unsigned int cmd, unsigned long ptr)
+{
+	struct pfnh_file *pf = file->private_data;
+	struct pfnh_set *set = pfnh_set_of(pf);
+	void __user *argp = (void __user *)ptr;
+
+	switch (cmd) {
+	case PFNH_GET_VERSION:
+		return PFNH_VERSION;
+	case PFNH_CREATE:
+		return do_create(file, pf, argp);
+	case PFNH_ZAP:
+		return do_zap(set, argp);
+	case PFNH_HOLD:
+		return do_hold(argp);
+	case PFNH_PAGE:
+		return do_page(set, argp);
+	case PFNH_PFN:
+		return do_pfn(argp);
+	case PFNH_CHECK:
+		return do_check(set, argp);
+	case PFNH_FAULT:
+		return do_fault(set, argp);
+	case PFNH_MARK:
+		return do_mark(pf);
+	case PFNH_STATS:
+		return do_stats(pf, argp);
+	case PFNH_BREAK:
+		return do_break(pf, argp);
+	}
+	return -ENOTTY;
+}
+
+static const struct file_operations pfnh_fops = {
+	.owner		= THIS_MODULE,
+	.open		= pfnh_open,
+	.release	= pfnh_release,
+	.mmap		= pfnh_mmap,
+	.unlocked_ioctl	= pfnh_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.llseek		= noop_llseek,
+};
+
+static struct miscdevice pfnh_misc = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "pfn-helper",
+	.fops	= &pfnh_fops,
+	.mode	= 0600,
+};
+
+static int __init pfnh_init(void)
+{
+	return misc_register(&pfnh_misc);
+}
+
+static void __exit pfnh_exit(void)
+{
+	misc_deregister(&pfnh_misc);
+	pfnh_hooks_disarm();
+}
+
+module_init(pfnh_init);
+module_exit(pfnh_exit);
+MODULE_DESCRIPTION("Memory that user space cannot make, for testing KVM's guest-fault path");
+MODULE_AUTHOR("the kvm-pfn-stress authors");
+MODULE_LICENSE("GPL");

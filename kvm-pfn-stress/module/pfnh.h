@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the objects of the module share. User space's side is pfn_helper.h.
+ *
+ * Locks, outermost first:
+ *
+ *	pfnh_file.lock		one ioctl at a time creates, marks or breaks
+ *	pfnh_set.zap_lock	one zap or check at a time; owns the free, retired and bad lists
+ *	mmap_lock		the kernel's, around mmap and fault handler; ours in a zap (see
+ *				wait_for_mmaps()) and in PFNH_HOLD
+ *	pfnh_set.sem		which page is behind which index; readers: fault handler and mmap
+ *	i_mmap_rwsem, page-table locks: the kernel's, below unmap_mapping_range()
+ *
+ * Nothing is copied from or to user space with zap_lock or sem held: that may fault, and so take
+ * mmap_lock.
+ */
+#ifndef PFNH_H
+#define PFNH_H
+
+#include <linux/atomic.h>
+#include <linux/fs.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/spinlock.h>
+
+#include "pfn_helper.h"
+
+/*
+ * Added to the refcount of each page that has one: a kernel that drops references it never took
+ * shows as a number, and does not free the page under us.
+ */
+#define PFNH_BIAS		(1 << 16)
+
+#define PFNH_TAIL_ORDER		3	/* 7 pages out of 8: all but the head */
+#define PFNH_SPARE		256	/* retired pages of a set, besides one for each page */
+#define PFNH_MAX_LEAKS		64	/* references that PFNH_BREAK can hold for one file */
+
+/* The allocation behind tail pages: 1 << PFNH_TAIL_ORDER pages, not compound. */
+struct pfnh_block {
+	struct list_head list;
+	struct page *head;
+	bool keep;			/* not to be freed: somebody uses one of its pages */
+};
+
+/* One physical page. Lists and flags: zap_lock. */
+struct pfnh_pg {
+	struct list_head list;		/* free, retired or bad; linked to itself while current */
+	struct page *page;
+	u32 index;			/* of the set, when it was retired */
+	struct pfnh_block *block;	/* of a tail page, which is freed with it; else NULL */
+};
+
+struct pfnh_tids;
+
+struct pfnh_set {
+	u32 kind;			/* enum pfnh_kind */
+	u32 flags;			/* PFNH_F_* */
+	u32 nr;				/* pages */
+	int base;			/* refcount of a page that nobody uses: 0 or 1 */
+	int bias;			/* what the module added to it */
+	int id;				/* of its range in the address space of the device node */
+	unsigned long pgoff;		/* where that range begins, in pages */
+	struct address_space *mapping;	/* of the device node: all sets share it */
+	struct mm_struct *mm;		/* creator's (mmgrab); only it may map a REMAP set */
+
+	struct mutex zap_lock;		/* the fields up to sem */
+	struct list_head free;		/* may become current */
+	struct list_head retired;	/* filled with PFNH_CANARY, oldest first */
+	struct list_head bad;		/* lost their canary: never handed out again */
+	struct list_head blocks;
+	u32 total;			/* pages on the lists and current */
+	u64 nr_bad;			/* pages that ever lost their canary */
+	struct pfnh_check first_bad;	/* where: value, index, offset */
+	bool no_zap;			/* PFNH_BREAK_NO_ZAP: next rotate does not unmap */
+	bool broken;			/* a canary was broken on purpose: bad pages may be freed */
+
+	struct rw_semaphore sem;	/* the fields up to tid_lock */
+	struct pfnh_pg **cur;		/* [nr] */
+	u64 zap_count;
+	u64 *zap_seq;			/* [nr] zap_count of the last zap of that page */
+	bool mmap_seen;			/* REMAP: mmap() took pages since the last rotate */
+
+	spinlock_t tid_lock;		/* tids */
+	struct pfnh_tids *tids;		/* what the fault handler did lately, for whom */
+};
+
+struct pfnh_counts {
+	u64 stale, early, faultin, invalidate, lock_waits, handler, holds;
+};
+
+/* One open file. */
+struct pfnh_file {
+	struct mutex lock;		/* all fields */
+	struct pfnh_set *set;		/* set once, by PFNH_CREATE: smp_load_acquire() */
+	struct mm_struct *marked;
+	struct pfnh_counts at_mark;
+	u32 nr_refs;			/* PFNH_BREAK: what is given back at close */
+	struct {
+		struct page *page;
+		struct folio *folio;	/* of a foreign pfn; NULL: a page of the set */
+		int delta;
+	} refs[PFNH_MAX_LEAKS];
+	u32 module_refs;
+};
+
+/* pages.c */
+struct pfnh_set *pfnh_set_create(const struct pfnh_create *arg, struct file *file);
+void pfnh_set_destroy(struct pfnh_set *set);
+int pfnh_set_mmap(struct pfnh_set *set, struct vm_area_struct *vma);
+int pfnh_set_zap(struct pfnh_set *set, const struct pfnh_zap *arg);
+int pfnh_set_check(struct pfnh_set *set, struct pfnh_check *res);
+int pfnh_set_page(struct pfnh_set *set, struct pfnh_page *arg);
+int pfnh_set_fault(struct pfnh_set *set, struct pfnh_fault *arg);
+struct page *pfnh_set_ref(struct pfnh_set *set, u32 index, int delta);
+int pfnh_set_break_canary(struct pfnh_set *set);
+int pfnh_set_break_no_zap(struct pfnh_set *set);
+int pfnh_pfn(struct pfnh_pfn *arg);
+extern atomic64_t pfnh_leaked;
+
+/* hooks.c */
+int pfnh_mark(struct mm_struct *mm);
+void pfnh_unmark(struct mm_struct *mm);
+bool pfnh_marked(const struct mm_struct *mm);
+void pfnh_count_handler(const struct mm_struct *mm);
+void pfnh_count_hold(const struct mm_struct *mm);
+void pfnh_counts_read(struct pfnh_counts *res);
+void pfnh_hooks_arm(void);
+void pfnh_hooks_disarm(void);
+u64 pfnh_hooks_armed(void);
+
+/* breakage.c */
+int pfnh_break(struct pfnh_file *pf, const struct pfnh_break_arg *arg);
+void pfnh_break_undo(struct pfnh_file *pf);
+
+#endif /* PFNH_H */
