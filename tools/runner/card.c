@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The failure card, in the order of a reader's questions: what rule was broken, where, expected and
+ * got, who did what last to that page, on which kernel, and the one line that runs it again.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runner.h"
+
+static const char *text(json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static void field(FILE *file, const char *name, const char *value)
+{
+	if (*value)
+		fprintf(file, "  %-12s %s\n", name, value);
+}
+
+static void write_ops(FILE *file, json_t *ops)
+{
+	json_t *o;
+	size_t i;
+
+	if (!json_array_size(ops))
+		return;
+	fprintf(file, "\n  last operations, oldest first\n");
+	json_array_foreach(ops, i, o)
+		fprintf(file, "  %12lld us  %-12s %-14s %-14s %s\n",
+			(long long)json_integer_value(json_object_get(o, "t_us")),
+			text(o, "thread"), text(o, "op"), text(o, "gpa"), text(o, "detail"));
+}
+
+static void write_console(FILE *file, const char *tail)
+{
+	if (!*tail)
+		return;
+	fprintf(file, "\n  the end of the console\n");
+	while (*tail) {
+		size_t len = strcspn(tail, "\n");
+
+		fprintf(file, "  | %.*s\n", (int)len, tail);
+		tail += len + !!tail[len];
+	}
+}
+
+static void write_failure(FILE *file, struct run *run, const struct srun *s, json_t *f)
+{
+	static const char * const places[] = { "gpa", "hva", "pfn", "backing", "state", "thread", "op" };
+	char when[64];
+
+	fprintf(file, "%s: %s\n\n", text(f, "oracle"), text(f, "rule"));
+	field(file, "scenario", s->conf.name);
+	for (size_t i = 0; i < ARRAY_LEN(places); i++)
+		field(file, places[i], text(f, places[i]));
+	snprintf(when, sizeof(when), "%lld ms after the scenario began",
+		 (long long)json_integer_value(json_object_get(f, "t_ms")));
+	field(file, "when", when);
+	field(file, "expected", text(f, "expected"));
+	field(file, "got", text(f, "got"));
+	write_ops(file, json_object_get(f, "ops"));
+	write_console(file, text(f, "console"));
+	fputc('\n', file);
+	field(file, "kernel", run->kernel_release);
+	fprintf(file, "  %-12s %llu\n", "seed", (unsigned long long)run->opt.seed);
+	field(file, "fingerprint", text(f, "fingerprint"));
+	field(file, "known", text(f, "known"));
+	field(file, "replay", text(f, "replay"));
+}
+
+void card_write(struct run *run, struct srun *s, unsigned int number)
+{
+	char *dir = format("%s/failures", run->dir);
+	char *path = format("%s/%02u-%s.txt", dir, number, s->conf.name);
+	FILE *file = NULL;
+	size_t i;
+	json_t *f;
+
+	if (make_dirs(dir))
+		file = fopen(path, "we");
+	if (!file) {
+		results_trouble(run, "%s: %s", path, strerror(errno));
+		goto out;
+	}
+	json_array_foreach(s->failures, i, f) {
+		if (i)
+			fprintf(file, "\n----\n\n");
+		write_failure(file, run, s, f);
+	}
+	if (fclose(file))
+		results_trouble(run, "%s: %s", path, strerror(errno));
+out:
+	free(path);
+	free(dir);
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * --host: the kernel that runs here is the one under test, on a lab device or in a CI job's VM. What
+ * /init does in a virtual machine is done here, and undone on every way out.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "runner.h"
+
+/* Pages stand still unless something is meant to move them. */
+static struct setting {
+	const char *path, *quiet;
+	char saved[128];
+} settings[] = {
+	{ "/sys/kernel/mm/transparent_hugepage/enabled", "never", "" },
+	{ "/sys/kernel/mm/transparent_hugepage/defrag", "never", "" },
+	{ "/sys/kernel/mm/transparent_hugepage/shmem_enabled", "never", "" },
+	{ "/sys/kernel/mm/ksm/run", "0", "" },
+	{ "/proc/sys/kernel/numa_balancing", "0", "" },
+	{ "/proc/sys/vm/compaction_proactiveness", "0", "" },
+	{ "/proc/sys/debug/kprobes-optimization", "0", "" },
+};
+
+static bool helper_loaded;
+
+static bool put(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = write(fd, value, strlen(value)) == (ssize_t)strlen(value);
+	close(fd);
+	return ok;
+}
+
+/* "always [madvise] never": what stands in brackets is the value. */
+static void choice(char *s)
+{
+	char *open = strchr(s, '['), *close = open ? strchr(open, ']') : NULL;
+
+	if (!close)
+		return;
+	*close = '\0';
+	memmove(s, open + 1, close - open);
+}
+
+static bool module_in_use(const char *name)
+{
+	char *dir = format("/sys/module/%s", name);
+	char count[16] = "0";
+	bool used;
+
+	used = read_line_file(dir, "refcnt", count, sizeof(count)) && atoi(count) > 0;
+	free(dir);
+	return used;
+}
+
+bool host_check(struct run *run)
+{
+	struct utsname uts;
+	char *kdir;
+	bool ok = true;
+
+	uname(&uts);
+	snprintf(run->kernel_release, sizeof(run->kernel_release), "%s", uts.release);
+	snprintf(run->kernel_version, sizeof(run->kernel_version), "%s", uts.version);
+	run->opt.kernel = format("%s", uts.release);
+	strcpy(run->accel, "host");
+	kdir = format("/lib/modules/%s/build", uts.release);
+	if (geteuid()) {
+		say("kvm-pfn-stress: --host needs root");
+		ok = false;
+	} else if (access("/dev/kvm", F_OK)) {
+		say("kvm-pfn-stress: --host needs KVM, and there is no /dev/kvm");
+		ok = false;
+	} else if (module_in_use("kvm_amd") || module_in_use("kvm_intel")) {
+		say("kvm-pfn-stress: --host needs KVM for itself, and a virtual machine is using it");
+		ok = false;
+	} else if (access(kdir, F_OK)) {
+		say("kvm-pfn-stress: --host builds a kernel module, and there is no %s", kdir);
+		ok = false;
+	}
+	free(kdir);
+	return ok;
+}
+
+static void be_quiet(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+		struct setting *s = &settings[i];
+
+		if (*s->saved || !read_line_file("/", s->path + 1, s->saved, sizeof(s->saved)))
+			continue;
+		choice(s->saved);
+		put(s->path, s->quiet);
+	}
+}
+
+void host_restore(struct run *run)
+{
+	char *argv[] = { "rmmod", "pfn_helper", NULL };
+	struct proc p;
+
+	for (int tries = 0; helper_loaded && tries < 20; tries++) {
+		if (!proc_start(&p, &(struct spawn){ .argv = argv, .out = -1, .err = -1,
+						     .keep = -1 }))
+			break;
+		proc_wait(&p, 10000);
+		helper_loaded = !p.exited || p.status;
+		proc_end(&p, 0);
+		if (helper_loaded)
+			usleep(500000);
+	}
+	if (helper_loaded)
+		say("kvm-pfn-stress: the module pfn_helper could not be unloaded");
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+		if (*settings[i].saved)
+			put(settings[i].path, settings[i].saved);
+		*settings[i].saved = '\0';
+	}
+	(void)run;
+}
+
+static bool load_helper(struct run *run)
+{
+	char *argv[] = { "insmod", run->path.module, NULL };
+	struct proc p;
+
+	if (helper_loaded)
+		return true;
+	if (!proc_start(&p, &(struct spawn){ .argv = argv, .out = -1, .err = -1, .keep = -1 }))
+		return false;
+	proc_wait(&p, 10000);
+	helper_loaded = p.exited && !p.status;
+	proc_end(&p, 0);
+	if (!helper_loaded) {
+		snprintf(run->error, sizeof(run->error), "can not load %s", run->path.module);
+		run->error_status = EXIT_FAIL;
+	}
+	return helper_loaded;
+}
+
+static char **program_argv(struct run *run, struct srun **list, size_t nr, uint64_t ms)
+{
+	char *text = NULL, *save, *word;
+	size_t size = 0, n = 0;
+	char **argv;
+	FILE *mem = open_memstream(&text, &size);
+
+	build_program_args(run, list, nr, ms, mem);
+	fclose(mem);
+	argv = calloc(size + 8, sizeof(*argv));
+	argv[n++] = run->path.suite;
+	argv[n++] = "--scenario-dir";
+	argv[n++] = format("%s/scenarios", run->configs);
+	argv[n++] = "--known-issues";
+	argv[n++] = format("%s/known-issues", run->configs);
+	for (word = strtok_r(text, "\n", &save); word; word = strtok_r(NULL, "\n", &save))
+		argv[n++] = word;
+	return argv;
+}
+
+bool host_start(struct run *run, struct machine *m, struct srun **list, size_t nr, uint64_t ms)
+{
+	int fds[2], log;
+	char *path;
+	bool ok;
+
+	be_quiet();
+	if (!load_helper(run) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+		return false;
+	path = format("%s/console.log", run->dir);
+	log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	free(path);
+	ok = proc_start(&m->proc, &(struct spawn){ .argv = program_argv(run, list, nr, ms),
+						   .out = fds[1], .err = log, .keep = -1 });
+	if (log >= 0)
+		close(log);
+	close(fds[1]);
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	m->port = fds[0];
+	m->poweroff_ms = 20000;
+	return ok;
+}

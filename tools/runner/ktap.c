@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KTAP for three parsers that disagree (FACTS): flat, constant names, reasons in diagnostics before
+ * the result line, each line on its way before the next scenario begins.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runner.h"
+
+/* One line to standard output and to ktap.log; what is no printable text becomes a blank. */
+static void put_line(struct run *run, char *line)
+{
+	for (char *s = line; *s; s++)
+		if (!isprint((unsigned char)*s))
+			*s = ' ';
+	live_phase(run, NULL);
+	printf("%s\n", line);
+	fflush(stdout);
+	if (!run->ktap_log)
+		return;
+	if (fprintf(run->ktap_log, "%s\n", line) < 0 || fflush(run->ktap_log) ||
+	    fsync(fileno(run->ktap_log)))
+		results_trouble(run, "ktap.log: %s", strerror(errno));
+}
+
+__printf(2, 3)
+static void put(struct run *run, const char *fmt, ...)
+{
+	va_list ap;
+	char *line;
+
+	va_start(ap, fmt);
+	if (vasprintf(&line, fmt, ap) >= 0) {
+		put_line(run, line);
+		free(line);
+	}
+	va_end(ap);
+}
+
+void ktap_begin(struct run *run)
+{
+	char *path = format("%s/ktap.log", run->dir);
+
+	if (run->ktap_begun)
+		return;
+	run->ktap_begun = true;
+	run->ktap_log = fopen(path, "we");
+	if (!run->ktap_log)
+		results_trouble(run, "%s: %s", path, strerror(errno));
+	free(path);
+	put(run, "TAP version 13");
+	put(run, "1..%zu", run->nr);
+}
+
+void ktap_note(struct run *run, const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, fmt);
+	if (vasprintf(&s, fmt, ap) >= 0) {
+		put(run, "# %s", s);
+		free(s);
+	}
+	va_end(ap);
+}
+
+static const char *text(json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+/* One line for each fingerprint: what broke, how often, and whether that is known. */
+static void put_failures(struct run *run, const struct srun *s)
+{
+	json_t *f, *other;
+	size_t i, j;
+
+	json_array_foreach(s->failures, i, f) {
+		const char *fingerprint = text(f, "fingerprint"), *known = text(f, "known");
+		unsigned int times = 0;
+		bool first = true;
+
+		json_array_foreach(s->failures, j, other) {
+			if (strcmp(text(other, "fingerprint"), fingerprint))
+				continue;
+			first &= j >= i;
+			times++;
+		}
+		if (!first)
+			continue;
+		ktap_note(run, "%s: %s%s%s%s, %u x, expected %s, got %s", s->conf.name, fingerprint,
+			  *known ? " (known: " : "", known, *known ? ")" : "", times,
+			  text(f, "expected"), text(f, "got"));
+	}
+}
+
+void ktap_result(struct run *run, const struct srun *s)
+{
+	unsigned int n = ++run->ktap_number;
+	unsigned long long ms = s->ms;
+
+	ktap_begin(run);
+	put_failures(run, s);
+	if (s->verdict == VERDICT_SKIP) {
+		ktap_note(run, "%s: skipped: %s", s->conf.name,
+			  *s->reason ? s->reason : "no reason given");
+		put(run, "ok %u %s # SKIP", n, s->conf.name);
+		return;
+	}
+	if (s->faults || s->injections)
+		ktap_note(run, "%s: %llu faults, %llu injections, %llu window hits", s->conf.name,
+			  (unsigned long long)s->faults, (unsigned long long)s->injections,
+			  (unsigned long long)s->hits);
+	if (s->verdict == VERDICT_FAIL) {
+		char *command = result_replay_command(run, s);
+
+		ktap_note(run, "%s: card failures/%02u-%s.txt", s->conf.name, n, s->conf.name);
+		ktap_note(run, "%s: replay %s", s->conf.name, command);
+		free(command);
+	}
+	put(run, "%sok %u %s # time=%llums", s->verdict == VERDICT_PASS ? "" : "not ", n,
+	    s->conf.name, ms);
+}
