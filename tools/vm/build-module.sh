@@ -20,11 +20,11 @@ kdir=$(cd "$kdir" && pwd -P)
 key=$({ echo "$kdir"; stat -c '%s %Y' "$kdir/Module.symvers" "$kdir/.config" 2>/dev/null || true
 	cat "$src"/*.[ch] "$src/Kbuild" "$here/build-module.sh"; } | digest)
 dir=$PFN_CACHE/module/$key
-[ ! -e "$dir/pfn_helper.ko" ] || { echo "$dir/pfn_helper.ko"; exit; }
+! hit "$dir" "$dir/pfn_helper.ko" || exit 0
 
 for f in make gcc; do need $f module; done
 lock "$dir"
-[ ! -e "$dir/pfn_helper.ko" ] || { echo "$dir/pfn_helper.ko"; exit; }
+! hit "$dir" "$dir/pfn_helper.ko" || exit 0
 say "building pfn_helper.ko for $(cat "$kdir/include/config/kernel.release" 2>/dev/null || echo "$kdir")"
 begin "$dir"
 cp "$src"/*.[ch] "$src/Kbuild" "$work/"
@@ -33,4 +33,5 @@ args=()
 quietly "building pfn_helper.ko" make -s -C "$kdir" M="$work" -j"$jobs" "${args[@]}" modules
 strip --strip-debug "$work/pfn_helper.ko"
 commit "$dir"
+keep "$PFN_CACHE/module" 16
 echo "$dir/pfn_helper.ko"

@@ -70,7 +70,7 @@ own_kernel() {
 				xargs -r -d '\n' stat -c '%n %s %Y' 2>/dev/null
 		fi; true; } | sort | digest)
 	dir=$PFN_CACHE/kernel/own-$release-$key
-	[ ! -e "$dir" ] || { echo "$dir"; return; }
+	! hit "$dir" || return 0
 	lock "$dir"
 	begin "$dir"
 	cp "$image" "$work/vmlinuz"

@@ -40,10 +40,10 @@ key=$({
 	[ -z "$configs" ] || xargs -d '\n' cat <<<"$configs"
 } | digest)
 out=$PFN_CACHE/initramfs/$release-$key/base.cpio
-[ ! -e "$out" ] || { echo "$out"; exit; }
+! hit "${out%/*}" "$out" || exit 0
 
 lock "$out"
-[ ! -e "$out" ] || { echo "$out"; exit; }
+! hit "${out%/*}" "$out" || exit 0
 begin "${out%/*}"
 root=$work/root
 mkdir -p "$root"/{bin,dev,etc,lib,proc,scenarios,sys,tmp,user-modules,extra}
@@ -94,5 +94,6 @@ find "$root" -exec touch -h -d @0 {} +
 	die "cpio failed"
 rm -rf "$root" "$work/list"
 commit "${out%/*}"
+keep "$PFN_CACHE/initramfs" 16
 say "initramfs for $release: $(du -h "$out" | cut -f1)"
 echo "$out"

@@ -70,13 +70,27 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# quietly WHAT COMMAND...: no output unless it fails, then the last lines and exit 1
+# hit DIR [FILE]: if FILE (or DIR) was made before, print it, and mark DIR as used
+hit() {
+	local name=${2:-$1}
+	[ -e "$name" ] || return 1
+	touch -c "$1" 2>/dev/null || true
+	echo "$name"
+}
+
+# keep DIR N: of what DIR holds, keep the N that were used last (each is cheap to make again)
+keep() {
+	# shellcheck disable=SC2012  # names of our own
+	ls -1t "$1" | grep -v '\.tmp\.' | tail -n "+$(($2 + 1))" | while read -r f; do rm -rf "${1:?}/$f"; done
+}
+
+# quietly WHAT COMMAND...: no output unless it fails, then the first errors, or the last lines, and exit 1
 quietly() {
 	local what=$1 log
 	shift
 	log=$(mktemp "${TMPDIR:-/tmp}/pfn-log.XXXXXX")
 	if ! "$@" </dev/null >"$log" 2>&1; then
-		tail -n "${PFN_LOG_LINES:-30}" "$log" >&2
+		grep -m 10 -E '(error|undefined reference).*:|: (fatal )?error:' "$log" >&2 || tail -n 15 "$log" >&2
 		rm -f "$log"
 		die "$what failed"
 	fi

@@ -29,7 +29,11 @@ compiler() {
 
 for n in "$@"; do
 	case $n in
-	host-build) compiler ;;
+	host-build)
+		compiler
+		has pkg-config pkg-config
+		has libjansson-dev jansson.h
+		;;
 	fetch)
 		has apt apt-get
 		has dpkg dpkg-deb
@@ -41,7 +45,6 @@ for n in "$@"; do
 	lib)
 		compiler
 		has rsync rsync
-		has uuid-dev uuid/uuid.h
 		;;
 	suite)
 		compiler
@@ -71,6 +74,9 @@ for n in "$@"; do
 	check)
 		compiler
 		has shellcheck shellcheck
+		has libcmocka-dev cmocka.h
+		has perl prove
+		has python3-jsonschema /usr/lib/python3/dist-packages/jsonschema/__init__.py
 		has python3 python3
 		;;
 	*) bad "unknown need '$n'" ;;
