@@ -1,0 +1,1278 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Does the helper module keep the promises of pfn_helper.h? libc only:
+ *
+ *	gcc -O2 -static -pthread -o selftest selftest.c
+ *
+ * Without arguments all cases run, and KTAP comes out. With one argument, an error is made that the
+ * kernel log must show: warn, oops, panic, lockup MS, hung MS.
+ *
+ * Runs in a throw-away VM. /dev/kvm is only opened when the module is there.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pfn_helper.h"
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define PAGE		4096ul
+#define WORDS		(PAGE / sizeof(uint64_t))
+
+static bool failed;		/* the current case */
+
+#define CHECK(cond, fmt, ...)							\
+	do {									\
+		if (!(cond)) {							\
+			printf("# %s:%d: %s: " fmt "\n", __func__, __LINE__,	\
+			       #cond, ##__VA_ARGS__);				\
+			failed = true;						\
+		}								\
+	} while (0)
+
+/* The call must fail with this errno. */
+#define CHECK_ERR(call, err)							\
+	do {									\
+		errno = 0;							\
+		long ret_ = (long)(call);					\
+		CHECK(ret_ == -1 && errno == (err), "returned %ld, errno %d (%s), not %s",	\
+		      ret_, errno, strerror(errno), #err);			\
+	} while (0)
+
+#define CHECK_OK(call)								\
+	do {									\
+		long ret_ = (long)(call);					\
+		CHECK(ret_ == 0, "returned %ld, errno %d (%s)", ret_, errno, strerror(errno)); \
+	} while (0)
+
+static const char * const kind_name[] = { "PFNMAP_REMAP", "PFNMAP_FAULT", "MIXEDMAP" };
+
+/* --- helpers --- */
+
+static int dev_open(void)
+{
+	int fd = open(PFNH_DEVICE, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0) {
+		printf("Bail out! %s: %s\n", PFNH_DEVICE, strerror(errno));
+		exit(1);
+	}
+	return fd;
+}
+
+static int create(int fd, unsigned int kind, unsigned int flags, unsigned int nr)
+{
+	struct pfnh_create arg = { .kind = kind, .flags = flags, .nr_pages = nr };
+
+	return ioctl(fd, PFNH_CREATE, &arg);
+}
+
+static int zap(int fd, unsigned int first, unsigned int nr, unsigned int flags)
+{
+	struct pfnh_zap arg = { .first = first, .nr = nr, .flags = flags };
+
+	return ioctl(fd, PFNH_ZAP, &arg);
+}
+
+static int brk_(int fd, unsigned int what, unsigned int index, uint64_t value)
+{
+	struct pfnh_break_arg arg = { .what = what, .index = index, .arg = value };
+
+	return ioctl(fd, PFNH_BREAK, &arg);
+}
+
+static struct pfnh_page page_of(int fd, unsigned int index)
+{
+	struct pfnh_page arg = { .index = index };
+
+	CHECK_OK(ioctl(fd, PFNH_PAGE, &arg));
+	return arg;
+}
+
+static struct pfnh_check check_of(int fd)
+{
+	struct pfnh_check arg = { };
+
+	CHECK_OK(ioctl(fd, PFNH_CHECK, &arg));
+	return arg;
+}
+
+static struct pfnh_stats stats_of(int fd)
+{
+	struct pfnh_stats arg = { };
+
+	CHECK_OK(ioctl(fd, PFNH_STATS, &arg));
+	return arg;
+}
+
+static uint64_t leaked(void)
+{
+	int fd = dev_open();
+	uint64_t n = stats_of(fd).leaked;
+
+	close(fd);
+	return n;
+}
+
+static uint64_t *map(int fd, unsigned int first, unsigned int nr, int prot)
+{
+	return mmap(NULL, nr * PAGE, prot, MAP_SHARED, fd, first * PAGE);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+static _Thread_local sigjmp_buf fault_jmp;
+static _Thread_local volatile sig_atomic_t fault_armed;
+
+static void on_fault(int sig)
+{
+	if (!fault_armed) {
+		signal(sig, SIG_DFL);
+		return;
+	}
+	siglongjmp(fault_jmp, sig);
+}
+
+/* The signal that an access raised, or 0. */
+static int try_load(const volatile uint64_t *p, uint64_t *value)
+{
+	int sig = sigsetjmp(fault_jmp, 1);
+
+	if (!sig) {
+		fault_armed = 1;
+		*value = *p;
+	}
+	fault_armed = 0;
+	return sig;
+}
+
+static int try_store(volatile uint64_t *p, uint64_t value)
+{
+	int sig = sigsetjmp(fault_jmp, 1);
+
+	if (!sig) {
+		fault_armed = 1;
+		*p = value;
+	}
+	fault_armed = 0;
+	return sig;
+}
+
+static long read_number(const char *path, const char *key)
+{
+	char line[256];
+	long n = -1;
+	FILE *f = fopen(path, "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (!key) {
+			n = atol(line);
+			break;
+		}
+		if (!strncmp(line, key, strlen(key)))
+			n = atol(line + strlen(key));
+	}
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static uint64_t pfn_of(const void *p)
+{
+	uint64_t entry = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+
+	if (fd >= 0) {
+		if (pread(fd, &entry, 8, (uintptr_t)p / PAGE * 8) != 8)
+			entry = 0;
+		close(fd);
+	}
+	return entry & ((1ull << 55) - 1);
+}
+
+/* --- cases --- */
+
+static void test_open(void)
+{
+	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct cap[2] = { };
+	int status, fd = dev_open();
+	pid_t pid = fork();
+
+	if (!pid) {
+		cap[0].effective = cap[0].permitted = 1u << CAP_DAC_OVERRIDE;
+		if (syscall(SYS_capset, &hdr, cap))
+			_exit(2);
+		_exit(open(PFNH_DEVICE, O_RDWR) == -1 && errno == EPERM ? 0 : 1);
+	}
+	waitpid(pid, &status, 0);
+	CHECK(status == 0, "open without CAP_SYS_ADMIN: child status %#x", status);
+	CHECK(ioctl(fd, PFNH_GET_VERSION) == PFNH_VERSION, "version");
+	CHECK_ERR(ioctl(fd, _IO(PFNH_IOC, 99)), ENOTTY);
+	CHECK_ERR(ioctl(fd, _IO(0x12, 1)), ENOTTY);
+	close(fd);
+}
+
+static void test_no_set(void)
+{
+	struct pfnh_page page = { };
+	struct pfnh_check check;
+	struct pfnh_fault fault = { };
+	int fd = dev_open();
+
+	CHECK_ERR(zap(fd, 0, 1, 0), ENODATA);
+	CHECK_ERR(ioctl(fd, PFNH_PAGE, &page), ENODATA);
+	CHECK_ERR(ioctl(fd, PFNH_CHECK, &check), ENODATA);
+	CHECK_ERR(ioctl(fd, PFNH_FAULT, &fault), ENODATA);
+	CHECK_ERR(brk_(fd, PFNH_BREAK_CANARY, 0, 0), ENODATA);
+	CHECK_ERR(brk_(fd, PFNH_BREAK_NO_ZAP, 0, 0), ENODATA);
+	CHECK_ERR(brk_(fd, PFNH_BREAK_REF_LEAK, 0, 0), ENODATA);
+	CHECK_ERR(map(fd, 0, 1, PROT_READ), ENODATA);
+	close(fd);
+}
+
+static void test_bad_create(void)
+{
+	struct pfnh_create arg = { .kind = PFNH_MIXEDMAP, .nr_pages = 1, .pad = 1 };
+	unsigned int bad_flag = 1;
+	int fd = dev_open();
+
+	while (bad_flag & PFNH_F_ALL)
+		bad_flag <<= 1;
+	CHECK_ERR(create(fd, PFNH_NR_KINDS, 0, 1), EINVAL);
+	CHECK_ERR(create(fd, -1, 0, 1), EINVAL);
+	CHECK_ERR(create(fd, PFNH_MIXEDMAP, bad_flag, 1), EINVAL);
+	CHECK_ERR(create(fd, PFNH_MIXEDMAP, 1u << 31, 1), EINVAL);
+	CHECK_ERR(create(fd, PFNH_MIXEDMAP, PFNH_F_RO_UPGRADE, 1), EINVAL);
+	CHECK_ERR(create(fd, PFNH_MIXEDMAP, 0, 0), EINVAL);
+	CHECK_ERR(create(fd, PFNH_MIXEDMAP, 0, PFNH_MAX_PAGES + 1), EINVAL);
+	CHECK_ERR(create(fd, PFNH_MIXEDMAP, 0, -1), EINVAL);
+	CHECK_ERR(ioctl(fd, PFNH_CREATE, &arg), EINVAL);
+	CHECK_ERR(ioctl(fd, PFNH_CREATE, NULL), EFAULT);
+	CHECK_OK(create(fd, PFNH_MIXEDMAP, 0, 1));
+	CHECK_ERR(create(fd, PFNH_MIXEDMAP, 0, 1), EBUSY);
+	close(fd);
+
+	fd = dev_open();
+	CHECK_OK(create(fd, PFNH_PFNMAP_FAULT, PFNH_F_TAIL, PFNH_MAX_PAGES));
+	close(fd);
+}
+
+static void test_bad_input(void)
+{
+	struct pfnh_zap z = { .nr = 1, .pad = 1 };
+	struct pfnh_hold hold = { };
+	struct pfnh_page page = { .index = 8 };
+	struct pfnh_fault fault = { .index = 8 };
+	struct pfnh_pfn pfn = { .pfn = ~0ull };
+	int fd = dev_open();
+
+	CHECK_OK(create(fd, PFNH_PFNMAP_FAULT, 0, 8));
+	CHECK_ERR(ioctl(fd, PFNH_ZAP, &z), EINVAL);
+	CHECK_ERR(ioctl(fd, PFNH_ZAP, NULL), EFAULT);
+	CHECK_ERR(zap(fd, 0, 0, 0), EINVAL);
+	CHECK_ERR(zap(fd, 8, 1, 0), EINVAL);
+	CHECK_ERR(zap(fd, 0, 9, 0), EINVAL);
+	CHECK_ERR(zap(fd, 7, 2, 0), EINVAL);
+	CHECK_ERR(zap(fd, 1, -1, 0), EINVAL);
+	CHECK_ERR(zap(fd, -1, 2, 0), EINVAL);
+	CHECK_ERR(zap(fd, 0, 1, ~PFNH_ZAP_ALL), EINVAL);
+
+	CHECK_ERR(ioctl(fd, PFNH_HOLD, &hold), EINVAL);
+	hold.us = 2000001;
+	CHECK_ERR(ioctl(fd, PFNH_HOLD, &hold), EINVAL);
+	hold = (struct pfnh_hold){ .us = 1, .pad = 1 };
+	CHECK_ERR(ioctl(fd, PFNH_HOLD, &hold), EINVAL);
+	CHECK_ERR(ioctl(fd, PFNH_HOLD, NULL), EFAULT);
+
+	CHECK_ERR(ioctl(fd, PFNH_PAGE, &page), EINVAL);
+	CHECK_ERR(ioctl(fd, PFNH_PAGE, NULL), EFAULT);
+	CHECK_ERR(ioctl(fd, PFNH_FAULT, &fault), EINVAL);
+	fault = (struct pfnh_fault){ .index = 0, .tid = -1 };
+	CHECK_ERR(ioctl(fd, PFNH_FAULT, &fault), EINVAL);
+	CHECK_ERR(ioctl(fd, PFNH_FAULT, NULL), EFAULT);
+	CHECK_ERR(ioctl(fd, PFNH_CHECK, NULL), EFAULT);
+	CHECK_ERR(ioctl(fd, PFNH_STATS, NULL), EFAULT);
+	CHECK_ERR(ioctl(fd, PFNH_PFN, NULL), EFAULT);
+	CHECK_ERR(ioctl(fd, PFNH_BREAK, NULL), EFAULT);
+
+	CHECK_ERR(ioctl(fd, PFNH_PFN, &pfn), ENXIO);
+	pfn.pfn = 1ull << 40;
+	CHECK_ERR(ioctl(fd, PFNH_PFN, &pfn), ENXIO);
+	pfn.pfn = 1ull << 34;
+	CHECK_ERR(ioctl(fd, PFNH_PFN, &pfn), ENXIO);
+
+	CHECK_ERR(brk_(fd, 0, 0, 0), EINVAL);
+	CHECK_ERR(brk_(fd, PFNH_BREAK_HUNG + 1, 0, 0), EINVAL);
+	CHECK_ERR(brk_(fd, PFNH_BREAK_REF_LEAK, 8, 0), EINVAL);
+	CHECK_ERR(brk_(fd, PFNH_BREAK_REF_DROP, 8, 0), EINVAL);
+	CHECK_ERR(brk_(fd, PFNH_BREAK_PFN_REF_LEAK, 0, ~0ull), ENXIO);
+	CHECK_ERR(brk_(fd, PFNH_BREAK_CANARY, 0, 0), ENODATA);
+	CHECK_ERR(brk_(fd, PFNH_BREAK_LOCKUP, 0, 0), EINVAL);
+	CHECK_ERR(brk_(fd, PFNH_BREAK_LOCKUP, 0, 60001), EINVAL);
+	CHECK_ERR(brk_(fd, PFNH_BREAK_HUNG, 0, 600001), EINVAL);
+	close(fd);
+}
+
+static void test_bad_mmap(void)
+{
+	unsigned int kind;
+
+	for (kind = 0; kind < PFNH_NR_KINDS; kind++) {
+		int status, ro, fd = dev_open();
+		pid_t pid;
+
+		CHECK_OK(create(fd, kind, 0, 8));
+		CHECK_ERR(map(fd, 0, 9, PROT_READ), EINVAL);
+		CHECK_ERR(map(fd, 8, 1, PROT_READ), EINVAL);
+		CHECK_ERR(map(fd, 7, 2, PROT_READ), EINVAL);
+		CHECK_ERR(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, -(off_t)PAGE), EOVERFLOW);
+		CHECK_ERR(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0), EINVAL);
+		CHECK_ERR(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0), EINVAL);
+
+		pid = fork();
+		if (!pid) {
+			void *p = map(fd, 0, 2, PROT_READ);
+
+			_exit(p == MAP_FAILED ? errno : 0);
+		}
+		waitpid(pid, &status, 0);
+		CHECK(WEXITSTATUS(status) == (kind == PFNH_PFNMAP_REMAP ? EINVAL : 0),
+		      "%s mapped by another process: status %#x", kind_name[kind], status);
+		close(fd);
+
+		ro = open(PFNH_DEVICE, O_RDONLY);
+		CHECK_OK(create(ro, kind, 0, 8));
+		CHECK_ERR(map(ro, 0, 1, PROT_READ), EINVAL);
+		close(ro);
+	}
+}
+
+/* All kinds: zeroed, writable, seen by a second mapping; refcounts before, while and after. */
+static void test_access(void)
+{
+	static const unsigned int flags[] = { 0, PFNH_F_TAIL, PFNH_F_IO, PFNH_F_TAIL | PFNH_F_IO };
+	unsigned int kind, f, i, nr = 20;
+	uint64_t leaks = leaked();
+
+	for (kind = 0; kind < PFNH_NR_KINDS; kind++) {
+		for (f = 0; f < ARRAY_SIZE(flags); f++) {
+			bool tail = flags[f] & PFNH_F_TAIL;
+			int base = tail ? 0 : 1, fd = dev_open();
+			int use = kind == PFNH_MIXEDMAP && !tail;
+			uint64_t *a, *b, *one;
+
+			CHECK_OK(create(fd, kind, flags[f], nr));
+			for (i = 0; i < nr; i++) {
+				struct pfnh_page pg = page_of(fd, i);
+
+				CHECK(pg.refcount == base && pg.base == base && !pg.mapcount,
+				      "%s %#x page %u: refcount %d base %d mapcount %d",
+				      kind_name[kind], flags[f], i, pg.refcount, pg.base,
+				      pg.mapcount);
+			}
+			a = map(fd, 0, nr, PROT_READ | PROT_WRITE);
+			b = map(fd, 0, nr, PROT_READ);
+			one = map(fd, 7, 1, PROT_READ | PROT_WRITE);
+			CHECK(a != MAP_FAILED && b != MAP_FAILED && one != MAP_FAILED, "mmap");
+			for (i = 0; i < nr * WORDS; i += 64)
+				CHECK(a[i] == 0, "word %u is %#llx", i, (long long)a[i]);
+			for (i = 0; i < nr; i++)
+				a[i * WORDS + i] = i + 1;
+			for (i = 0; i < nr; i++)
+				CHECK(b[i * WORDS + i] == i + 1, "page %u", i);
+			CHECK(one[7] == 8, "one page alone");
+			one[8] = 99;
+			CHECK(a[7 * WORDS + 8] == 99, "one page alone, stored");
+			for (i = 0; i < nr; i++) {
+				struct pfnh_page pg = page_of(fd, i);
+				int maps = use * (i == 7 ? 3 : 2);
+
+				CHECK(pg.refcount == base + maps && pg.mapcount == maps,
+				      "%s %#x page %u: refcount %d mapcount %d, mapped",
+				      kind_name[kind], flags[f], i, pg.refcount, pg.mapcount);
+				if (pfn_of(a) && use)
+					CHECK(pfn_of(a + i * WORDS) == pg.pfn, "pfn");
+			}
+			munmap(a, nr * PAGE);
+			munmap(b + 3 * WORDS, 5 * PAGE);	/* splits */
+			munmap(b, nr * PAGE);
+			munmap(one, PAGE);
+			for (i = 0; i < nr; i++)
+				CHECK(page_of(fd, i).refcount == base, "after munmap: %d",
+				      page_of(fd, i).refcount);
+			close(fd);
+		}
+	}
+	CHECK(leaked() == leaks, "leaked %lld", (long long)(leaked() - leaks));
+}
+
+static void test_zap(void)
+{
+	unsigned int kind, tail, i, nr = 8;
+
+	for (kind = 0; kind < PFNH_NR_KINDS; kind++) {
+		for (tail = 0; tail < 2; tail++) {
+			int sig, fd = dev_open(), other = dev_open();
+			uint64_t pfn, value, *p, *q;
+			struct pfnh_check c;
+
+			CHECK_OK(create(fd, kind, tail * PFNH_F_TAIL, nr));
+			CHECK_OK(create(other, kind, tail * PFNH_F_TAIL, nr));
+			p = map(fd, 0, nr, PROT_READ | PROT_WRITE);
+			q = map(other, 0, nr, PROT_READ | PROT_WRITE);
+			for (i = 0; i < nr; i++)
+				p[i * WORDS] = q[i * WORDS] = i + 1;
+
+			/* A zap alone changes no content, and other sets not at all. */
+			CHECK_OK(zap(fd, 2, 3, 0));
+			for (i = 0; i < nr; i++) {
+				bool gone = kind == PFNH_PFNMAP_REMAP && i >= 2 && i < 5;
+
+				sig = try_load(p + i * WORDS, &value);
+				CHECK(gone ? sig == SIGBUS : !sig && value == i + 1,
+				      "%s page %u: signal %d value %llu", kind_name[kind], i, sig,
+				      (long long)value);
+				CHECK(!try_load(q + i * WORDS, &value) && value == i + 1, "other");
+			}
+
+			/* A rotate leaves zeroes here and canaries behind. */
+			pfn = page_of(fd, 3).pfn;
+			CHECK_OK(zap(fd, 1, 4, PFNH_ZAP_ROTATE));
+			CHECK(page_of(fd, 3).pfn != pfn, "same page");
+			c = check_of(fd);
+			CHECK(c.checked == 4 && !c.bad, "checked %lld bad %lld",
+			      (long long)c.checked, (long long)c.bad);
+			if (kind == PFNH_PFNMAP_REMAP) {
+				CHECK(try_store(p + WORDS, 1) == SIGBUS, "mapped after rotate");
+				/* again, in two parts, the second of one page */
+				CHECK(mmap(p + WORDS, 3 * PAGE, PROT_READ | PROT_WRITE,
+					   MAP_SHARED | MAP_FIXED, fd, PAGE) == p + WORDS, "mmap");
+				CHECK(mmap(p + 4 * WORDS, PAGE, PROT_READ | PROT_WRITE,
+					   MAP_SHARED | MAP_FIXED, fd, 4 * PAGE) == p + 4 * WORDS,
+				      "mmap");
+			}
+			for (i = 0; i < nr; i++) {
+				sig = try_load(p + i * WORDS, &value);
+				CHECK(!sig && value == (i >= 1 && i < 5 ? 0 : i + 1),
+				      "%s page %u: signal %d value %llu", kind_name[kind], i, sig,
+				      (long long)value);
+			}
+			p[WORDS] = 77;
+			CHECK(check_of(fd).bad == 0, "canary");
+			/* The single-page VMA zapped, then unmapped: no WARN in the log. */
+			CHECK_OK(zap(fd, 0, nr, 0));
+			munmap(p + 4 * WORDS, PAGE);
+			munmap(p, nr * PAGE);
+			close(fd);
+			close(other);
+		}
+	}
+}
+
+static void test_recycle(void)
+{
+	unsigned int kind, i;
+	uint64_t leaks = leaked();
+
+	for (kind = 0; kind < PFNH_NR_KINDS; kind++) {
+		int fd = dev_open();
+		struct pfnh_check c;
+		uint64_t *p;
+
+		CHECK_OK(create(fd, kind, kind == PFNH_PFNMAP_FAULT ? PFNH_F_TAIL : 0, 64));
+		p = map(fd, 0, 64, PROT_READ | PROT_WRITE);
+		for (i = 0; i < 300; i++) {
+			uint64_t value = 0;
+
+			if (kind != PFNH_PFNMAP_REMAP) {
+				CHECK(p[i % 64 * WORDS + 5] == 0, "not zeroed");
+				p[i % 64 * WORDS + 5] = i;
+			}
+			CHECK_OK(zap(fd, 0, 64, PFNH_ZAP_ROTATE));
+			if (kind == PFNH_PFNMAP_REMAP)
+				CHECK(try_load(p, &value) == SIGBUS, "still mapped");
+		}
+		c = check_of(fd);
+		CHECK(c.checked <= 64 + 256 + 7 && c.checked >= 64 && !c.bad,
+		      "checked %lld bad %lld", (long long)c.checked, (long long)c.bad);
+		close(fd);
+		munmap(p, 64 * PAGE);
+	}
+	CHECK(leaked() == leaks, "leaked %lld", (long long)(leaked() - leaks));
+}
+
+static void test_break_canary(void)
+{
+	uint64_t leaks = leaked();
+	int i, fd = dev_open();
+	struct pfnh_check c;
+
+	CHECK_OK(create(fd, PFNH_PFNMAP_FAULT, 0, 4));
+	CHECK_OK(zap(fd, 2, 1, PFNH_ZAP_ROTATE));
+	CHECK_OK(brk_(fd, PFNH_BREAK_CANARY, 0, 0));
+	c = check_of(fd);
+	CHECK(c.bad == 1 && c.index == 2 && c.offset == 2048 && c.value == ~PFNH_CANARY,
+	      "bad %lld index %u offset %u value %#llx", (long long)c.bad, c.index, c.offset,
+	      (long long)c.value);
+	CHECK(check_of(fd).bad == 1, "counted twice");
+
+	/* Found when the page is to be used again, as well. */
+	CHECK_OK(zap(fd, 1, 1, PFNH_ZAP_ROTATE));
+	CHECK_OK(brk_(fd, PFNH_BREAK_CANARY, 0, 0));
+	for (i = 0; i < 300; i++)
+		CHECK_OK(zap(fd, 0, 4, PFNH_ZAP_ROTATE));
+	CHECK(check_of(fd).bad == 2, "bad %lld", (long long)check_of(fd).bad);
+	close(fd);
+	CHECK(leaked() == leaks, "leaked %lld", (long long)(leaked() - leaks));
+}
+
+static void test_break_no_zap(void)
+{
+	unsigned int kind;
+
+	for (kind = 0; kind < PFNH_NR_KINDS; kind++) {
+		int fd = dev_open();
+		struct pfnh_check c;
+		uint64_t value, *p;
+
+		CHECK_OK(create(fd, kind, 0, 4));
+		p = map(fd, 0, 4, PROT_READ | PROT_WRITE);
+		p[3 * WORDS] = 1;
+		CHECK_OK(brk_(fd, PFNH_BREAK_NO_ZAP, 0, 0));
+		CHECK_OK(zap(fd, 0, 4, PFNH_ZAP_ROTATE));
+		CHECK(!try_load(p + 3 * WORDS, &value) && value == PFNH_CANARY, "%s: no canary",
+		      kind_name[kind]);
+		CHECK(check_of(fd).bad == 0, "bad too early");
+		p[3 * WORDS + 10] = 0x1234;
+		c = check_of(fd);
+		CHECK(c.bad == 1 && c.index == 3 && c.offset == 80 && c.value == 0x1234,
+		      "%s: bad %lld index %u offset %u value %#llx", kind_name[kind],
+		      (long long)c.bad, c.index, c.offset, (long long)c.value);
+		/* Only that one rotate */
+		CHECK_OK(zap(fd, 0, 4, PFNH_ZAP_ROTATE));
+		CHECK(try_load(p + WORDS, &value) == (kind == PFNH_PFNMAP_REMAP ? SIGBUS : 0) &&
+		      (kind == PFNH_PFNMAP_REMAP || value == 0), "stale after the next rotate");
+		munmap(p, 4 * PAGE);
+		close(fd);
+	}
+}
+
+static void test_break_ref(void)
+{
+	uint64_t leaks = leaked();
+	unsigned int tail, i;
+
+	for (tail = 0; tail < 2; tail++) {
+		int fd = dev_open();
+		int base = !tail;
+
+		CHECK_OK(create(fd, PFNH_PFNMAP_FAULT, tail * PFNH_F_TAIL, 4));
+		CHECK_OK(brk_(fd, PFNH_BREAK_REF_LEAK, 1, 0));
+		CHECK_OK(brk_(fd, PFNH_BREAK_REF_LEAK, 1, 0));
+		CHECK_OK(brk_(fd, PFNH_BREAK_REF_DROP, 2, 0));
+		CHECK(page_of(fd, 1).refcount == base + 2, "refcount %d", page_of(fd, 1).refcount);
+		CHECK(page_of(fd, 2).refcount == base - 1, "refcount %d", page_of(fd, 2).refcount);
+		CHECK(page_of(fd, 3).refcount == base, "refcount %d", page_of(fd, 3).refcount);
+		CHECK_OK(zap(fd, 0, 4, PFNH_ZAP_ROTATE));
+		for (i = 3; i < 64; i++)
+			CHECK_OK(brk_(fd, PFNH_BREAK_REF_LEAK, 0, 0));
+		CHECK_ERR(brk_(fd, PFNH_BREAK_REF_LEAK, 0, 0), ENOSPC);
+		close(fd);
+	}
+	CHECK(leaked() == leaks, "not given back: leaked %lld", (long long)(leaked() - leaks));
+}
+
+static void test_pfn(void)
+{
+	struct pfnh_pfn pfn = { };
+	int before, fd = dev_open(), other;
+	struct pfnh_page pg;
+	uint64_t *anon;
+
+	/* A page of a set */
+	CHECK_OK(create(fd, PFNH_PFNMAP_FAULT, PFNH_F_TAIL, 4));
+	pg = page_of(fd, 1);
+	pfn.pfn = pg.pfn;
+	CHECK_OK(ioctl(fd, PFNH_PFN, &pfn));
+	CHECK(pfn.refcount == 0 && !pfn.mapcount && !(pfn.flags & PFNH_PG_COMPOUND),
+	      "tail page: refcount %d mapcount %d flags %#llx", pfn.refcount, pfn.mapcount,
+	      (long long)pfn.flags);
+
+	/* An anonymous page, and a reference too many on it */
+	anon = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pfn.pfn = 0;
+	if (anon[0] == 0)
+		pfn.pfn = pfn_of(anon);
+	CHECK_OK(ioctl(fd, PFNH_PFN, &pfn));
+	CHECK(pfn.flags & PFNH_PG_ZERO, "zero page: pfn %#llx flags %#llx", (long long)pfn.pfn,
+	      (long long)pfn.flags);
+	anon[0] = 1;
+	mlock(anon, PAGE);
+	pfn.pfn = pfn_of(anon);
+	CHECK_OK(ioctl(fd, PFNH_PFN, &pfn));
+	CHECK((pfn.flags & PFNH_PG_ANON) && !(pfn.flags & (PFNH_PG_ZERO | PFNH_PG_HWPOISON |
+	      PFNH_PG_KSM | PFNH_PG_RESERVED)) && pfn.mapcount == 1 && pfn.refcount >= 1,
+	      "anonymous: refcount %d mapcount %d flags %#llx", pfn.refcount, pfn.mapcount,
+	      (long long)pfn.flags);
+	before = pfn.refcount;
+	other = dev_open();
+	CHECK_OK(brk_(other, PFNH_BREAK_PFN_REF_LEAK, 0, pfn.pfn));
+	CHECK_OK(ioctl(fd, PFNH_PFN, &pfn));
+	CHECK(pfn.refcount == before + 1, "leak: %d, was %d", pfn.refcount, before);
+	close(other);
+	CHECK_OK(ioctl(fd, PFNH_PFN, &pfn));
+	CHECK(pfn.refcount == before, "given back: %d, was %d", pfn.refcount, before);
+	munmap(anon, PAGE);
+
+	/* Every pfn there is: none may disturb the kernel. */
+	for (pfn.pfn = 0; pfn.pfn < 3ull << 18; pfn.pfn += 1)
+		if (ioctl(fd, PFNH_PFN, &pfn) && errno != ENXIO) {
+			CHECK(0, "pfn %#llx: errno %d", (long long)pfn.pfn, errno);
+			break;
+		}
+	close(fd);
+}
+
+static void test_read_only(void)
+{
+	unsigned int kind, tail, upgrade;
+
+	for (kind = 0; kind < PFNH_NR_KINDS; kind++) {
+		for (tail = 0; tail < 2; tail++) {
+			for (upgrade = 0; upgrade < 2; upgrade++) {
+				unsigned int flags = PFNH_F_RO_PTE | tail * PFNH_F_TAIL |
+						     upgrade * PFNH_F_RO_UPGRADE;
+				int sig, i, want = upgrade ? 0 : SIGBUS, fd = dev_open();
+				uint64_t value, *p;
+
+				CHECK_OK(create(fd, kind, flags, 4));
+				p = map(fd, 0, 4, PROT_READ | PROT_WRITE);
+				for (i = 0; i < 4; i++) {
+					if (i & 1)	/* also a write without a read before */
+						CHECK(!try_load(p + i * WORDS, &value) && !value,
+						      "%s load", kind_name[kind]);
+					sig = try_store(p + i * WORDS, 5);
+					CHECK(sig == want, "%s %#x page %d: signal %d",
+					      kind_name[kind], flags, i, sig);
+					CHECK(!try_load(p + i * WORDS, &value) &&
+					      value == (upgrade ? 5 : 0), "%s: load after store",
+					      kind_name[kind]);
+				}
+				/* mprotect() away and back does not make it writable. */
+				mprotect(p, 4 * PAGE, PROT_READ);
+				CHECK(try_store(p, 6) == SIGSEGV, "PROT_READ");
+				mprotect(p, 4 * PAGE, PROT_READ | PROT_WRITE);
+				CHECK(try_store(p, 6) == want, "PROT_WRITE again");
+				munmap(p, 4 * PAGE);
+				/* one page: the other way of REMAP */
+				p = map(fd, 2, 1, PROT_READ | PROT_WRITE);
+				CHECK(try_store(p, 7) == want, "%s one page", kind_name[kind]);
+				munmap(p, PAGE);
+				close(fd);
+			}
+		}
+	}
+}
+
+static void test_fork(void)
+{
+	uint64_t leaks = leaked();
+	unsigned int kind, tail, i;
+
+	for (kind = 0; kind < PFNH_NR_KINDS; kind++) {
+		for (tail = 0; tail < 2; tail++) {
+			int status, fd = dev_open(), pipefd[2];
+			uint64_t value, *p;
+			char c;
+			pid_t pid;
+
+			CHECK_OK(create(fd, kind, tail * PFNH_F_TAIL, 8));
+			p = map(fd, 0, 8, PROT_READ | PROT_WRITE);
+			p[0] = 1;
+			CHECK_OK(pipe(pipefd));
+			pid = fork();
+			if (!pid) {
+				/* The mapping is shared; stores until it is killed. */
+				value = 0;
+				if (try_load(p, &value) || value != 1)
+					_exit(1);
+				if (write(pipefd[1], "", 1) != 1)
+					_exit(2);
+				for (i = 0;; i++)
+					try_store(p + i % (8 * WORDS), i);
+			}
+			CHECK(read(pipefd[0], &c, 1) == 1, "child");
+			for (i = 0; i < 50; i++)
+				CHECK_OK(zap(fd, i % 4, 4, PFNH_ZAP_ROTATE));
+			CHECK(check_of(fd).bad == 0, "%s: bad %lld", kind_name[kind],
+			      (long long)check_of(fd).bad);
+			/* The parent's part goes first; the child keeps the set alive. */
+			munmap(p, 8 * PAGE);
+			close(fd);
+			usleep(1000);
+			kill(pid, SIGKILL);
+			waitpid(pid, &status, 0);
+			CHECK(WIFSIGNALED(status), "status %#x", status);
+			close(pipefd[0]);
+			close(pipefd[1]);
+		}
+	}
+	CHECK(leaked() == leaks, "leaked %lld", (long long)(leaked() - leaks));
+}
+
+static void test_close_order(void)
+{
+	uint64_t leaks = leaked();
+	long refs = read_number("/sys/module/pfn_helper/refcnt", NULL);
+	unsigned int kind;
+
+	for (kind = 0; kind < PFNH_NR_KINDS; kind++) {
+		int fd = dev_open();
+		uint64_t value, *p, *moved;
+
+		CHECK_OK(create(fd, kind, 0, 8));
+		p = map(fd, 0, 8, PROT_READ | PROT_WRITE);
+		p[0] = 3;
+		close(fd);
+		CHECK(p[0] == 3, "content");
+		p[5 * WORDS] = 4;
+		CHECK(syscall(SYS_delete_module, "pfn_helper", O_NONBLOCK) == -1 &&
+		      (errno == EWOULDBLOCK || errno == EBUSY), "unload while mapped: errno %d",
+		      errno);
+		CHECK(read_number("/sys/module/pfn_helper/refcnt", NULL) == refs + 1, "refcnt");
+
+		moved = mmap(NULL, 8 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		moved = mremap(p, 8 * PAGE, 8 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, moved);
+		CHECK(moved != MAP_FAILED && !try_load(moved + 5 * WORDS, &value) && value == 4,
+		      "mremap");
+		CHECK(mremap(moved, 8 * PAGE, 16 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED, "grow");
+		munmap(moved, 8 * PAGE);
+		CHECK(read_number("/sys/module/pfn_helper/refcnt", NULL) == refs, "refcnt after");
+	}
+	CHECK(leaked() == leaks, "leaked %lld", (long long)(leaked() - leaks));
+}
+
+static void test_unload(void)
+{
+	long refs = read_number("/sys/module/pfn_helper/refcnt", NULL);
+	int fd = dev_open();
+
+	CHECK(syscall(SYS_delete_module, "pfn_helper", O_NONBLOCK) == -1 &&
+	      (errno == EWOULDBLOCK || errno == EBUSY), "unload while open: errno %d", errno);
+	CHECK(read_number("/sys/module/pfn_helper/refcnt", NULL) == refs + 1, "refcnt open");
+	CHECK_OK(brk_(fd, PFNH_BREAK_MODULE_REF, 0, 0));
+	CHECK(read_number("/sys/module/pfn_helper/refcnt", NULL) == refs + 2, "refcnt broken");
+	close(fd);
+	CHECK(read_number("/sys/module/pfn_helper/refcnt", NULL) == refs, "refcnt closed");
+}
+
+static int hold_fd;
+static atomic_int holding;
+
+static void *hold_thread(void *arg)
+{
+	struct pfnh_hold hold = { .us = 300000 };
+
+	atomic_store(&holding, 1);
+	CHECK_OK(ioctl(hold_fd, PFNH_HOLD, &hold));
+	atomic_store(&holding, 0);
+	return NULL;
+}
+
+static void test_hold(void)
+{
+	struct pfnh_stats before, after;
+	pthread_t thread;
+	unsigned char vec;
+	uint64_t start, took;
+	int other;
+
+	hold_fd = dev_open();
+	CHECK_OK(ioctl(hold_fd, PFNH_MARK));
+	CHECK_OK(ioctl(hold_fd, PFNH_MARK));
+	before = stats_of(hold_fd);
+	CHECK(before.hooks & PFNH_HOOK_LOCK_WAIT, "hooks %#llx", (long long)before.hooks);
+	pthread_create(&thread, NULL, hold_thread, NULL);
+	while (!atomic_load(&holding))
+		usleep(1000);
+	usleep(50000);
+	start = now_ns();
+	mincore((void *)((uintptr_t)&holding & -PAGE), PAGE, &vec);	/* reads mmap_lock */
+	took = now_ns() - start;
+	pthread_join(thread, NULL);
+	after = stats_of(hold_fd);
+	CHECK(took > 100000000 && took < 5000000000ull, "reader waited %llu us",
+	      (long long)took / 1000);
+	CHECK(after.lock_waits > before.lock_waits, "lock_waits %llu", (long long)after.lock_waits);
+	CHECK(after.holds == before.holds + 1, "holds %llu", (long long)after.holds);
+
+	/* The counts begin with the mark of each file. */
+	other = dev_open();
+	CHECK_OK(ioctl(other, PFNH_MARK));
+	CHECK(stats_of(other).holds == 0, "holds %llu", (long long)stats_of(other).holds);
+	close(other);
+	if (!fork())
+		_exit(ioctl(hold_fd, PFNH_MARK) == -1 && errno == EBUSY ? 0 : 1);
+	int status;
+
+	wait(&status);
+	CHECK(status == 0, "marked for another process: %#x", status);
+	close(hold_fd);
+}
+
+static void test_marks(void)
+{
+	int i, fds[65];
+
+	for (i = 0; i < 64; i++) {
+		fds[i] = dev_open();
+		CHECK_OK(ioctl(fds[i], PFNH_MARK));
+	}
+	fds[i] = dev_open();
+	CHECK_ERR(ioctl(fds[i], PFNH_MARK), ENOSPC);
+	close(fds[5]);
+	CHECK_OK(ioctl(fds[i], PFNH_MARK));
+	for (i = 0; i < 65; i++)
+		if (i != 5)
+			close(fds[i]);
+}
+
+static struct pfnh_fault fault_of(int fd, unsigned int index, int tid, uint64_t since)
+{
+	struct pfnh_fault arg = { .index = index, .tid = tid, .since_ns = since };
+
+	CHECK_OK(ioctl(fd, PFNH_FAULT, &arg));
+	return arg;
+}
+
+static void test_fault(void)
+{
+	unsigned int kind;
+
+	for (kind = PFNH_PFNMAP_FAULT; kind <= PFNH_MIXEDMAP; kind++) {
+		uint64_t start = now_ns();
+		struct pfnh_stats before;
+		int fd = dev_open();
+		struct pfnh_fault f;
+		volatile uint64_t *p;
+		unsigned int i;
+
+		CHECK_OK(ioctl(fd, PFNH_MARK));
+		CHECK_OK(create(fd, kind, 0, 64));
+		p = map(fd, 0, 64, PROT_READ | PROT_WRITE);
+		before = stats_of(fd);
+		f = fault_of(fd, 3, 0, start);
+		CHECK(!f.inserted && !f.zapped, "untouched");
+		p[3 * WORDS] = 1;
+		f = fault_of(fd, 3, 0, start);
+		CHECK(f.inserted && !f.zapped, "inserted %u zapped %u", f.inserted, f.zapped);
+		f = fault_of(fd, 3, gettid(), start);
+		CHECK(f.inserted && !f.zapped, "inserted %u zapped %u, by tid", f.inserted,
+		      f.zapped);
+		CHECK(!fault_of(fd, 3, 1, start).inserted, "another thread");
+		CHECK(!fault_of(fd, 4, 0, start).inserted, "another page");
+		CHECK(!fault_of(fd, 3, 0, now_ns()).inserted, "before since_ns");
+		CHECK_OK(zap(fd, 4, 2, PFNH_ZAP_ROTATE));
+		CHECK(!fault_of(fd, 3, 0, start).zapped, "another page zapped");
+		CHECK_OK(zap(fd, 2, 2, 0));
+		f = fault_of(fd, 3, 0, start);
+		CHECK(f.inserted && f.zapped, "inserted %u zapped %u", f.inserted, f.zapped);
+		p[3 * WORDS] = 1;
+		CHECK(!fault_of(fd, 3, 0, start).zapped, "zapped before it was inserted again");
+		for (i = 32; i < 64; i++)
+			p[i * WORDS] = 1;
+		CHECK(fault_of(fd, 63, 0, start).inserted, "the last one is remembered");
+		CHECK(stats_of(fd).handler >= before.handler + 34, "handler %llu",
+		      (long long)(stats_of(fd).handler - before.handler));
+		munmap((void *)p, 64 * PAGE);
+		close(fd);
+	}
+}
+
+/* Loads, stores, rotates and, for REMAP, mmap() side by side: no canary may die. */
+static struct {
+	int fd;
+	unsigned int kind;
+	uint64_t *p;
+	atomic_bool stop;
+	atomic_ullong accesses, signals;
+} st;
+
+static void *stress_access(void *arg)
+{
+	unsigned long i, seed = (unsigned long)arg;
+	uint64_t value;
+
+	for (i = 0; !atomic_load_explicit(&st.stop, memory_order_relaxed); i++) {
+		volatile uint64_t *p;
+		int sig;
+
+		seed = seed * 6364136223846793005ul + 1442695040888963407ul;
+		p = st.p + (seed >> 33) % (16 * WORDS);
+		sig = i & 1 ? try_store(p, seed) : try_load(p, &value);
+		if (!sig && !(i & 1) && value == PFNH_CANARY) {
+			printf("# loaded the canary\n");
+			failed = true;
+			break;
+		}
+		atomic_fetch_add(sig ? &st.signals : &st.accesses, 1);
+	}
+	return NULL;
+}
+
+static void *stress_mmap(void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; !atomic_load(&st.stop); i++) {
+		unsigned int first = i % 13, nr = i % 3 + 1;
+
+		if (mmap(st.p + first * WORDS, nr * PAGE, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, st.fd, first * PAGE) == MAP_FAILED) {
+			printf("# mmap: %s\n", strerror(errno));
+			failed = true;
+			break;
+		}
+		try_store(st.p + first * WORDS, i);
+	}
+	return NULL;
+}
+
+static void test_stress(void)
+{
+	uint64_t leaks = leaked();
+	unsigned int tail;
+
+	for (st.kind = 0; st.kind < PFNH_NR_KINDS; st.kind++) {
+		for (tail = 0; tail < 2; tail++) {
+			bool remap = st.kind == PFNH_PFNMAP_REMAP;
+			pthread_t threads[3];
+			uint64_t end = now_ns() + 1500000000;
+			unsigned int i, rotates = 0;
+			struct pfnh_check c;
+
+			st.fd = dev_open();
+			st.stop = st.accesses = st.signals = 0;
+			CHECK_OK(create(st.fd, st.kind, tail * PFNH_F_TAIL, 16));
+			st.p = map(st.fd, 0, 16, PROT_READ | PROT_WRITE);
+			for (i = 0; i < 2; i++)
+				pthread_create(&threads[i], NULL, stress_access, (void *)(i + 1ul));
+			if (remap)
+				pthread_create(&threads[i++], NULL, stress_mmap, NULL);
+			for (; now_ns() < end; rotates++)
+				if (zap(st.fd, rotates % 16, 1, rotates % 4 ? PFNH_ZAP_ROTATE : 0))
+					CHECK(0, "zap: %s", strerror(errno));
+			st.stop = true;
+			while (i)
+				pthread_join(threads[--i], NULL);
+			c = check_of(st.fd);
+			CHECK(c.bad == 0, "%s: bad %lld", kind_name[st.kind], (long long)c.bad);
+			CHECK(remap || !st.signals, "%s: %lld signals", kind_name[st.kind],
+			      (long long)st.signals);
+			CHECK(st.accesses > 100 && rotates > 50, "%lld accesses, %u zaps",
+			      (long long)st.accesses, rotates);
+			munmap(st.p, 16 * PAGE);
+			close(st.fd);
+		}
+	}
+	CHECK(leaked() == leaks, "leaked %lld", (long long)(leaked() - leaks));
+}
+
+/* A real guest (real mode, a loop that stores to 16 pages) while pages are rotated. */
+static void *kvm_rotate(void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; !atomic_load(&st.stop); i++)
+		if (zap(st.fd, i % 16, 1, i & 1 ? PFNH_ZAP_ROTATE : 0))
+			break;
+	return NULL;
+}
+
+static void test_kvm(void)
+{
+	/* 10000h..1ffffh, all pages, for ever: mov ax,1000h; mov ds,ax; xor bx,bx;
+	 * 1: mov [bx],ax; add bx,1000h; jmp 1b
+	 */
+	static const unsigned char code[] = {
+		0xb8, 0x00, 0x10, 0x8e, 0xd8, 0x31, 0xdb,
+		0x89, 0x07, 0x81, 0xc3, 0x00, 0x10, 0xeb, 0xf8,
+	};
+	struct kvm_userspace_memory_region mem[2] = { };
+	int kvm = open("/dev/kvm", O_RDWR), vm, vcpu, len;
+	struct pfnh_stats s;
+	struct kvm_run *run;
+	struct kvm_sregs sregs;
+	struct kvm_regs regs = { .rip = 0x1000, .rflags = 2 };
+	pthread_t thread;
+	unsigned char *low;
+	uint64_t end;
+
+	if (kvm < 0) {
+		printf("# no /dev/kvm: hooks of KVM not checked\n");
+		return;
+	}
+	st.fd = dev_open();
+	CHECK_OK(ioctl(st.fd, PFNH_MARK));
+	s = stats_of(st.fd);
+	CHECK((s.hooks & (PFNH_HOOK_STALE | PFNH_HOOK_FAULTIN | PFNH_HOOK_INVALIDATE)) ==
+	      (PFNH_HOOK_STALE | PFNH_HOOK_FAULTIN | PFNH_HOOK_INVALIDATE),
+	      "hooks %#llx", (long long)s.hooks);
+	CHECK_OK(create(st.fd, PFNH_PFNMAP_FAULT, 0, 16));
+	st.p = map(st.fd, 0, 16, PROT_READ | PROT_WRITE);
+	low = mmap(NULL, 0x10000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memcpy(low + 0x1000, code, sizeof(code));
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	mem[0] = (struct kvm_userspace_memory_region){ .slot = 0, .memory_size = 0x10000,
+		.userspace_addr = (uintptr_t)low };
+	mem[1] = (struct kvm_userspace_memory_region){ .slot = 1, .memory_size = 0x10000,
+		.guest_phys_addr = 0x10000, .userspace_addr = (uintptr_t)st.p };
+	CHECK_OK(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &mem[0]));
+	CHECK_OK(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &mem[1]));
+	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	len = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	run = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	CHECK_OK(ioctl(vcpu, KVM_GET_SREGS, &sregs));
+	sregs.cs.base = sregs.cs.selector = 0;
+	CHECK_OK(ioctl(vcpu, KVM_SET_SREGS, &sregs));
+	CHECK_OK(ioctl(vcpu, KVM_SET_REGS, &regs));
+
+	st.stop = false;
+	pthread_create(&thread, NULL, kvm_rotate, NULL);
+	end = now_ns() + 8000000000ull;
+	do {
+		struct pfnh_fault f;
+		uint64_t start = now_ns();
+		int ret, err;
+
+		/* A timer signal would do; an exit at the next fault is enough here. */
+		run->immediate_exit = 0;
+		alarm(1);
+		ret = ioctl(vcpu, KVM_RUN, 0);
+		err = errno;
+		alarm(0);
+		if (ret == -1 && err == EINTR)
+			continue;
+		/* S1: the handler's PTE was zapped before KVM read it. Which page: any. */
+		unsigned int i, hit = 0;
+
+		for (i = 0; i < 16; i++) {
+			f = fault_of(st.fd, i, 0, start);
+			hit |= f.inserted && f.zapped;
+		}
+		CHECK(ret == -1 && err == EFAULT && hit, "KVM_RUN %d errno %d exit %u hit %u",
+		      ret, err, run->exit_reason, hit);
+	} while (now_ns() < end && !failed);
+	st.stop = true;
+	pthread_join(thread, NULL);
+	s = stats_of(st.fd);
+	printf("# kvm: hooks %#llx stale %llu early %llu faultin %llu invalidate %llu handler %llu\n",
+	       (long long)s.hooks, (long long)s.stale, (long long)s.early, (long long)s.faultin,
+	       (long long)s.invalidate, (long long)s.handler);
+	CHECK(s.faultin > 100 && s.invalidate > 100 && s.handler > 100, "counters");
+	CHECK(s.stale + s.early > 0, "no window hit");
+	CHECK(check_of(st.fd).bad == 0, "canary");
+	munmap(run, len);
+	close(vcpu);
+	close(vm);
+	close(kvm);
+	close(st.fd);
+	munmap(st.p, 16 * PAGE);
+	munmap(low, 0x10000);
+}
+
+static void test_memory(void)
+{
+	long before = 0, after;
+	uint64_t leaks = leaked();
+	unsigned int i;
+
+	for (i = 0; i < 240; i++) {
+		int fd = dev_open();
+		uint64_t *p, value;
+
+		if (i == 40)
+			before = read_number("/proc/meminfo", "MemFree:");
+		CHECK_OK(create(fd, i % PFNH_NR_KINDS, i & 1 ? PFNH_F_TAIL : 0, 256));
+		p = map(fd, 0, 256, PROT_READ | PROT_WRITE);
+		try_load(p + i % 256 * WORDS, &value);
+		CHECK_OK(zap(fd, 0, 256, PFNH_ZAP_ROTATE));
+		try_store(p + i % 256 * WORDS, 1);
+		CHECK_OK(zap(fd, 0, 256, PFNH_ZAP_ROTATE));
+		munmap(p, 256 * PAGE);
+		close(fd);
+	}
+	usleep(200000);
+	after = read_number("/proc/meminfo", "MemFree:");
+	printf("# MemFree before %ld kB, after 200 sets %ld kB\n", before, after);
+	/* 200 sets have 200 MiB and more */
+	CHECK(before - after < 8192, "lost %ld kB", before - after);
+	CHECK(leaked() == leaks, "leaked %lld", (long long)(leaked() - leaks));
+}
+
+/* A reference that lasts: pages in a pipe. They are left alone, and counted. */
+static void test_leak(void)
+{
+	uint64_t leaks = leaked();
+	int fd = dev_open(), pipefd[2];
+	struct iovec iov;
+	uint64_t *p;
+
+	CHECK_OK(create(fd, PFNH_MIXEDMAP, 0, 4));
+	p = map(fd, 0, 4, PROT_READ | PROT_WRITE);
+	p[0] = 0x77;
+	CHECK_OK(pipe(pipefd));
+	iov = (struct iovec){ .iov_base = p, .iov_len = PAGE };
+	CHECK(vmsplice(pipefd[1], &iov, 1, 0) == (ssize_t)PAGE, "vmsplice: %s", strerror(errno));
+	CHECK(page_of(fd, 0).refcount == 3, "refcount %d", page_of(fd, 0).refcount);
+	munmap(p, 4 * PAGE);
+	close(fd);
+	CHECK(leaked() == leaks + 1, "leaked %lld", (long long)(leaked() - leaks));
+	close(pipefd[0]);
+	close(pipefd[1]);
+}
+
+/* Killed in every state, many times */
+static void test_kill(void)
+{
+	uint64_t leaks = leaked();
+	long refs = read_number("/sys/module/pfn_helper/refcnt", NULL);
+	unsigned int i;
+
+	for (i = 0; i < 60; i++) {
+		pid_t pid = fork();
+		int status;
+
+		if (!pid) {
+			struct pfnh_hold hold = { .us = 100000 };
+			pthread_t threads[2];
+
+			st.kind = i % PFNH_NR_KINDS;
+			st.fd = dev_open();
+			st.stop = false;
+			ioctl(st.fd, PFNH_MARK);
+			create(st.fd, st.kind, i & 8 ? PFNH_F_TAIL : 0, 512);
+			st.p = map(st.fd, 0, 512, PROT_READ | PROT_WRITE);
+			pthread_create(&threads[0], NULL, stress_access, (void *)5ul);
+			if (st.kind == PFNH_PFNMAP_REMAP)
+				pthread_create(&threads[1], NULL, stress_mmap, NULL);
+			brk_(st.fd, PFNH_BREAK_REF_LEAK, 3, 0);
+			for (;;) {
+				if (i & 1)
+					ioctl(st.fd, PFNH_HOLD, &hold);
+				zap(st.fd, 0, 512, PFNH_ZAP_ROTATE);
+			}
+		}
+		usleep(5000 + i * 1000);
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+	}
+	usleep(100000);
+	CHECK(read_number("/sys/module/pfn_helper/refcnt", NULL) == refs, "refcnt");
+	CHECK(leaked() == leaks, "leaked %lld", (long long)(leaked() - leaks));
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} tests[] = {
+	{ "open", test_open },
+	{ "no_set", test_no_set },
+	{ "bad_create", test_bad_create },
+	{ "bad_input", test_bad_input },
+	{ "bad_mmap", test_bad_mmap },
+	{ "access", test_access },
+	{ "zap", test_zap },
+	{ "recycle", test_recycle },
+	{ "break_canary", test_break_canary },
+	{ "break_no_zap", test_break_no_zap },
+	{ "break_ref", test_break_ref },
+	{ "pfn", test_pfn },
+	{ "read_only", test_read_only },
+	{ "fork", test_fork },
+	{ "close_order", test_close_order },
+	{ "unload", test_unload },
+	{ "hold", test_hold },
+	{ "marks", test_marks },
+	{ "fault", test_fault },
+	{ "stress", test_stress },
+	{ "kill", test_kill },
+	{ "kvm", test_kvm },
+	{ "memory", test_memory },
+	{ "leak", test_leak },
+};
+
+static void on_alarm(int sig)
+{
+}
+
+static int make_error(int argc, char **argv)
+{
+	static const char * const names[] = {
+		[PFNH_BREAK_WARN] = "warn", [PFNH_BREAK_OOPS] = "oops",
+		[PFNH_BREAK_PANIC] = "panic", [PFNH_BREAK_LOCKUP] = "lockup",
+		[PFNH_BREAK_HUNG] = "hung",
+	};
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!names[i] || strcmp(names[i], argv[1]))
+			continue;
+		ret = brk_(dev_open(), i, 0, argc > 2 ? atol(argv[2]) : 0);
+		printf("# %s: %s\n", argv[1], ret ? strerror(errno) : "done");
+		return ret ? 1 : 0;
+	}
+	fprintf(stderr, "usage: selftest [warn | oops | panic | lockup MS | hung MS]\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction fault = { .sa_handler = on_fault };
+	struct sigaction wake = { .sa_handler = on_alarm };
+	unsigned int i, nr_failed = 0;
+
+	if (argc > 1)
+		return make_error(argc, argv);
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	sigaction(SIGBUS, &fault, NULL);
+	sigaction(SIGSEGV, &fault, NULL);
+	sigaction(SIGALRM, &wake, NULL);
+	printf("TAP version 13\n1..%zu\n", ARRAY_SIZE(tests));
+	for (i = 0; i < ARRAY_SIZE(tests); i++) {
+		uint64_t start = now_ns();
+
+		failed = false;
+		tests[i].run();
+		nr_failed += failed;
+		printf("%sok %u pfn_helper_%s # time=%llums\n", failed ? "not " : "", i + 1,
+		       tests[i].name, (long long)(now_ns() - start) / 1000000);
+	}
+	return nr_failed ? 1 : 0;
+}
