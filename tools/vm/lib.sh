@@ -80,8 +80,8 @@ hit() {
 
 # keep DIR N: of what DIR holds, keep the N that were used last (each is cheap to make again)
 keep() {
-	# shellcheck disable=SC2012  # names of our own
-	ls -1t "$1" | grep -v '\.tmp\.' | tail -n "+$(($2 + 1))" | while read -r f; do rm -rf "${1:?}/$f"; done
+	find "$1" -mindepth 1 -maxdepth 1 ! -name '*.tmp.*' -printf '%T@ %p\n' | sort -rn |
+		tail -n "+$(($2 + 1))" | cut -d' ' -f2- | while IFS= read -r f; do rm -rf "$f"; done
 }
 
 # quietly WHAT COMMAND...: no output unless it fails, then the first errors, or the last lines, and exit 1
