@@ -155,7 +155,6 @@ static bool start(struct boot *b)
 static void record(struct boot *b)
 {
 	json_t *boot = json_object(), *names = json_array();
-	char status[96];
 
 	for (size_t i = 0; i < b->nr; i++)
 		json_array_append_new(names, json_string(b->list[i]->conf.name));
@@ -168,8 +167,8 @@ static void record(struct boot *b)
 		json_object_set_new(boot, "taint", json_string(b->taint));
 	if (*b->reboot_reason)
 		json_object_set_new(boot, "reason", json_string(b->reboot_reason));
-	proc_describe(&b->m.proc, status, sizeof(status));
-	json_object_set_new(boot, "process", json_string(status));
+	proc_describe(&b->m.proc, b->process, sizeof(b->process));
+	json_object_set_new(boot, "process", json_string(b->process));
 	json_object_set_new(boot, "garbled_lines", json_integer(b->port.garbled));
 	json_object_set_new(boot, "scenarios", names);
 	json_array_append_new(b->run->boots, boot);

@@ -470,7 +470,7 @@ static void blame(struct boot *b, struct srun *victim, const char *text)
 		[BOOT_NO_POWEROFF] = { "liveness", "power-off", "power off after the end",
 				       "a machine that goes on" },
 	};
-	char status[96], *got, *tail;
+	char *got, *tail;
 	struct splat splat;
 	json_t *f;
 
@@ -487,7 +487,7 @@ static void blame(struct boot *b, struct srun *victim, const char *text)
 	}
 	if (!has_failure_of(victim, "kernel-log")) {
 		got = format("%s; the machine %s", *b->fatal ? b->fatal : by_end[b->end].got,
-			     proc_describe(&b->m.proc, status, sizeof(status)));
+			     b->process);
 		f = judge_add_failure(b->run, victim, by_end[b->end].oracle, by_end[b->end].rule,
 				      "", by_end[b->end].expected, got);
 		set_text(f, "console", tail);

@@ -231,6 +231,7 @@ struct boot {
 	struct srun *last;	/* the last one that ran, not reported yet */
 	bool begun, ended, rebooting;
 	bool closing;		/* whatever it said last, now it has to power off */
+	char process[96];	/* what became of the machine, before we ended it */
 	char fatal[256];	/* what @fatal said, or @exit without @end */
 	uint64_t start, begin, finish;
 	uint64_t fair_ms;	/* time that the machine could use: see boot.c */

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+#	make		 build what runs on this machine
+#	make check	 every test; make check-host: those without a VM; make check-vm: those in one
+#	make lint	 shellcheck, and checkpatch where a kernel tree is cached
+#	make clean	 remove what was built here (downloads in .cache/ stay)
+
+CACHE := $(abspath $(or $(PFN_CACHE),.cache))
+
+all:
+	@tools/vm/packages.sh host-build
+	@$(MAKE) -s -C tools/runner OUT=$(CACHE)/bin
+
+check:
+	@tests/run-tests.sh
+
+check-host:
+	@tests/run-tests.sh unit host
+
+check-vm:
+	@tests/run-tests.sh vm
+
+lint:
+	@tests/run-tests.sh host/lint.sh
+
+clean:
+	@rm -rf $(CACHE)/bin $(CACHE)/tests $(CACHE)/suite $(CACHE)/module $(CACHE)/initramfs
+
+.PHONY: all check check-host check-vm lint clean

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The scenario parser: what it reads, and what it says about everything that is wrong. */
+#include "test.h"
+#include "../../kvm-pfn-stress/scenario.h"
+
+static bool known(const char *kind, const char *name)
+{
+	return (!strcmp(kind, "backing") && (!strcmp(name, "anon") || !strcmp(name, "memfd"))) ||
+	       (!strcmp(kind, "consumer") && !strcmp(name, "vcpu")) ||
+	       (!strcmp(kind, "injector") && (!strcmp(name, "zap") || !strcmp(name, "kick"))) ||
+	       (!strcmp(kind, "oracle") && !strcmp(name, "refcount"));
+}
+
+static void reads_everything(void **state)
+{
+	struct scenario s;
+	char err[512] = "";
+	const char *path = text_file("all-keys.conf",
+		"# a comment\n"
+		"\n"
+		"describe = Faults that meet #PF and = signs # and a comment\r\n"
+		"regions\t=  anon:512 memfd anon   # two of them\n"
+		"consumers = vcpu:2\n"
+		"access = load:4 store:2 rmw exec:1\n"
+		"injectors = zap:3 kick\n"
+		"oracles = refcount\n"
+		"vcpus = 3\nmin_faults = 1000\nmin_injections = 0\nmin_hits = 7\n"
+		"weight = 2\nboot = own");
+
+	(void)state;
+	assert_int_equal(scenario_parse(path, &s, known, err, sizeof(err)), 0);
+	assert_string_equal(err, "");
+	assert_string_equal(s.name, "all-keys");
+	assert_string_equal(s.describe, "Faults that meet #PF and = signs");
+	assert_int_equal(s.nr_regions, 3);
+	assert_string_equal(s.regions[0].name, "anon");
+	assert_int_equal(s.regions[0].value, 512);
+	assert_int_equal(s.regions[1].value, 0);
+	assert_string_equal(s.regions[2].name, "anon");
+	assert_int_equal(s.nr_consumers, 1);
+	assert_int_equal(s.nr_access, 4);
+	assert_string_equal(s.access[3].name, "exec");
+	assert_int_equal(s.nr_injectors, 2);
+	assert_int_equal(s.injectors[0].value, 3);
+	assert_int_equal(s.nr_oracles, 1);
+	assert_int_equal(s.vcpus, 3);
+	assert_int_equal(s.weight, 2);
+	assert_int_equal(s.min_faults, 1000);
+	assert_int_equal(s.min_hits, 7);
+	assert_true(s.own_boot);
+}
+
+static void has_defaults(void **state)
+{
+	struct scenario s;
+	char err[512];
+	const char *path = text_file("small.conf", "describe = Small\nregions = anon\n");
+
+	(void)state;
+	assert_int_equal(scenario_parse(path, &s, NULL, err, sizeof(err)), 0);
+	assert_int_equal(s.nr_consumers, 1);
+	assert_string_equal(s.consumers[0].name, "vcpu");
+	assert_int_equal(s.nr_access, 0);
+	assert_int_equal(s.weight, 1);
+	assert_false(s.own_boot);
+}
+
+static const struct {
+	const char *text, *err;
+} wrong[] = {
+	{ "", "expected a line 'describe" },
+	{ "describe = x\n", "expected a line 'regions" },
+	{ "describe = x\nregions anon\n", ":2: expected 'key = value', got 'regions anon'" },
+	{ "describe =\n", ":1: expected a value for 'describe'" },
+	{ "describe = x\nregion = anon\n", ":2: expected a key" },
+	{ "describe = x\ndescribe = y\n", ":2: expected 'describe' once" },
+	{ "regions = anonn\n", ":1: expected the name of a known backing, got 'anonn'" },
+	{ "regions = anon:0\n", ":1: expected a number from 1" },
+	{ "regions = anon:\n", ":1: expected a number from 1" },
+	{ "regions = anon:-1\n", ":1: expected a number from 1" },
+	{ "regions = anon:1x\n", ":1: expected a number from 1" },
+	{ "regions = anon:99999999999999999999\n", ":1: expected a number from 1" },
+	{ "regions = Anon\n", ":1: expected a name" },
+	{ "regions = ../anon\n", ":1: expected a name" },
+	{ "regions = a a a a a a a a a a a a a a a a a\n", "a known backing" },
+	{ "regions = anon anon anon anon anon anon anon anon anon anon anon anon anon anon anon "
+	  "anon anon\n", ":1: expected at most 16 names for 'regions'" },
+	{ "consumers = vcpu vcpu\n", ":1: expected each name once, got 'vcpu' twice" },
+	{ "consumers = nested\n", ":1: expected the name of a known consumer" },
+	{ "access = jump:1\n", ":1: expected load, store, rmw or exec, got 'jump'" },
+	{ "injectors = zapp\n", ":1: expected the name of a known injector, got 'zapp'" },
+	{ "oracles = content\n", ":1: expected the name of a known oracle" },
+	{ "vcpus = 0\n", ":1: expected a number from 1 to 64 for 'vcpus'" },
+	{ "vcpus = 65\n", ":1: expected a number from 1 to 64 for 'vcpus'" },
+	{ "weight = 1.5\n", ":1: expected a number from 1 to 1000 for 'weight'" },
+	{ "min_faults = many\n", ":1: expected a number for 'min_faults', got 'many'" },
+	{ "min_hits = -1\n", ":1: expected a number for 'min_hits'" },
+	{ "min_hits = 99999999999999999999999\n", ":1: expected a number for 'min_hits'" },
+	{ "boot = shared\n", ":1: expected 'own' for 'boot', got 'shared'" },
+};
+
+static void says_what_is_wrong(void **state)
+{
+	struct scenario s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		const char *path = text_file("wrong.conf", wrong[i].text);
+		char err[512] = "";
+
+		assert_int_equal(scenario_parse(path, &s, known, err, sizeof(err)), -1);
+		if (!strstr(err, wrong[i].err) || strncmp(err, path, strlen(path)))
+			fail_msg("'%s': expected '%s', got '%s'", wrong[i].text, wrong[i].err, err);
+		assert_null(strchr(err, '\n'));
+	}
+}
+
+static void refuses_what_is_no_scenario(void **state)
+{
+	static const char * const names[] = { "Bad.conf", "-x.conf", ".conf", "a b.conf" };
+	struct scenario s;
+	char err[512], small[16];
+	char *longline;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		const char *path = text_file(names[i], "describe = x\nregions = anon\n");
+
+		assert_int_equal(scenario_parse(path, &s, known, err, sizeof(err)), -1);
+		assert_non_null(strstr(err, "expected a file name"));
+	}
+	assert_int_equal(scenario_parse("/nonexistent/x.conf", &s, known, err, sizeof(err)), -1);
+	assert_non_null(strstr(err, "No such file"));
+	assert_int_equal(scenario_parse("/nonexistent/x.conf", &s, known, small, sizeof(small)), -1);
+	assert_int_equal(strlen(small), sizeof(small) - 1);
+
+	longline = calloc(1, 5001);
+	memset(longline, 'x', 5000);
+	assert_int_equal(scenario_parse(text_file("long.conf", longline), &s, known, err,
+					sizeof(err)), -1);
+	assert_non_null(strstr(err, "characters"));
+	free(longline);
+}
+
+static void refuses_a_long_sentence(void **state)
+{
+	char text[400] = "describe = ", err[512];
+	struct scenario s;
+
+	(void)state;
+	memset(text + strlen(text), 'x', 256);
+	assert_int_equal(scenario_parse(text_file("sentence.conf", text), &s, known, err,
+					sizeof(err)), -1);
+	assert_non_null(strstr(err, ":1: expected at most 255 characters for 'describe'"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_everything),
+		cmocka_unit_test(has_defaults),
+		cmocka_unit_test(says_what_is_wrong),
+		cmocka_unit_test(refuses_what_is_no_scenario),
+		cmocka_unit_test(refuses_a_long_sentence),
+	};
+
+	return cmocka_run_group_tests_name("scenario", tests, NULL, NULL);
+}
