@@ -105,7 +105,7 @@ if [ -z "$found" ]; then
 	apt_fresh 2
 	found=$(kernels | match "$1")
 fi
-[ -n "$found" ] || bad "no kernel '$1'; there are $(kernels | awk '{ sub(/-.*/, "", $2); print $2 }' | tr '\n' ' ')"
+[ -n "$found" ] || bad "no kernel '$1'; there are $(kernels | awk '$3 { sub(/-.*/, "", $2); print $2 }' | uniq | tr '\n' ' ')"
 
 # one with headers, if there is one: the helper module needs them
 line=$(awk '$3 { l = $0 } { any = $0 } END { print l ? l : any }' <<<"$found")

@@ -23,7 +23,7 @@ kernel=$(PFN_REFRESH='' recall kernel "$1") && want=$(cat "$kernel/version") || 
 apt_fresh "$([ -n "${PFN_REFRESH:-}" ] && echo 2 || echo 1440)"
 found=$(sources | match "$want" | tail -n 1)
 [ -n "$found" ] || { apt_fresh 2; found=$(sources | match "$want" | tail -n 1); }
-[ -n "$found" ] || bad "no source of kernel '$want'; there are $(sources | awk '{ sub(/-.*/, "", $2); print $2 }' | tr '\n' ' ')"
+[ -n "$found" ] || bad "no source of kernel '$want'; there are $(sources | awk '{ sub(/-.*/, "", $2); print $2 }' | uniq | tr '\n' ' ')"
 
 read -r package version <<<"$found"
 dir=$PFN_CACHE/source/$version

@@ -65,7 +65,11 @@ commit() {
 	mv -T "$work" "$1"
 	work=
 }
-cleanup() { [ -z "$work" ] || rm -rf "$work"; }
+quiet_log=
+cleanup() {
+	[ -z "$work" ] || rm -rf "$work"
+	[ -z "$quiet_log" ] || rm -f "$quiet_log"
+}
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -86,15 +90,15 @@ keep() {
 
 # quietly WHAT COMMAND...: no output unless it fails, then the first errors, or the last lines, and exit 1
 quietly() {
-	local what=$1 log
+	local what=$1
 	shift
-	log=$(mktemp "${TMPDIR:-/tmp}/pfn-log.XXXXXX")
-	if ! "$@" </dev/null >"$log" 2>&1; then
-		grep -m 10 -E '(error|undefined reference).*:|: (fatal )?error:' "$log" >&2 || tail -n 15 "$log" >&2
-		rm -f "$log"
+	quiet_log=$(mktemp "${TMPDIR:-/tmp}/pfn-log.XXXXXX")
+	if ! "$@" </dev/null >"$quiet_log" 2>&1; then
+		grep -m 10 -E '(error|undefined reference).*:|: (fatal )?error:' "$quiet_log" >&2 || tail -n 15 "$quiet_log" >&2
+		rm -f "$quiet_log"
 		die "$what failed"
 	fi
-	rm -f "$log"
+	rm -f "$quiet_log"
 }
 
 # remember KIND PREFIX DIR: the next call with the same PREFIX finds DIR without asking apt
@@ -135,7 +139,7 @@ apt_private() {
 		-o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
 		-o Dir::State="$apt_dir" -o Dir::State::lists="$apt_dir/lists" \
 		-o Dir::State::status="${apt_status:-$apt_dir/status}" -o Dir::Cache="$apt_dir/cache" \
-		-o APT::Sandbox::User= -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
+		-o APT::Sandbox::User= -o Acquire::Languages=none -o Acquire::Retries=3 -o Acquire::http::Timeout=30 "$@"
 }
 
 # apt_sources MIRROR SECURITY: write the private list of sources

@@ -99,3 +99,5 @@ if ! apt-get install -qy --no-install-recommends $missing >"$log" 2>&1 &&
 	die "failed: $command"
 fi
 rm -f "$log"
+still=$("$0" --print "$@")
+[ -z "$still" ] || die "still missing after $command: $still"
