@@ -46,9 +46,9 @@ static int pfnh_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* The set of @pf, or NULL. Pairs with smp_store_release() in do_create(). */
 static struct pfnh_set *pfnh_set_of(struct pfnh_file *pf)
 {
+	/* pairs with smp_store_release() in do_create() */
 	return smp_load_acquire(&pf->set);
 }
 

@@ -108,16 +108,21 @@ struct pfnh_file {
 /* pages.c */
 struct pfnh_set *pfnh_set_create(const struct pfnh_create *arg, struct file *file);
 void pfnh_set_destroy(struct pfnh_set *set);
-int pfnh_set_mmap(struct pfnh_set *set, struct vm_area_struct *vma);
 int pfnh_set_zap(struct pfnh_set *set, const struct pfnh_zap *arg);
 int pfnh_set_check(struct pfnh_set *set, struct pfnh_check *res);
-int pfnh_set_page(struct pfnh_set *set, struct pfnh_page *arg);
-int pfnh_set_fault(struct pfnh_set *set, struct pfnh_fault *arg);
 struct page *pfnh_set_ref(struct pfnh_set *set, u32 index, int delta);
 int pfnh_set_break_canary(struct pfnh_set *set);
 int pfnh_set_break_no_zap(struct pfnh_set *set);
-int pfnh_pfn(struct pfnh_pfn *arg);
 extern atomic64_t pfnh_leaked;
+
+/* map.c */
+struct pfnh_tids *pfnh_tids_alloc(void);
+int pfnh_set_mmap(struct pfnh_set *set, struct vm_area_struct *vma);
+int pfnh_set_fault(struct pfnh_set *set, struct pfnh_fault *arg);
+
+/* look.c */
+int pfnh_set_page(struct pfnh_set *set, struct pfnh_page *arg);
+int pfnh_pfn(struct pfnh_pfn *arg);
 
 /* hooks.c */
 int pfnh_mark(struct mm_struct *mm);

@@ -4,7 +4,7 @@
  *
  *	gcc -O2 -static -pthread -o selftest selftest.c
  *
- * Without arguments all cases run, and KTAP comes out. With one argument, an error is made that the
+ * Without arguments all cases run, and KTAP comes out. With arguments, an error is made that the
  * kernel log must show: warn, oops, panic, lockup MS, hung MS.
  *
  * Runs in a throw-away VM. /dev/kvm is only opened when the module is there.
@@ -1090,8 +1090,8 @@ static void test_kvm(void)
 	st.stop = true;
 	pthread_join(thread, NULL);
 	s = stats_of(st.fd);
-	printf("# kvm: hooks %#llx stale %llu early %llu faultin %llu invalidate %llu handler %llu\n",
-	       (long long)s.hooks, (long long)s.stale, (long long)s.early, (long long)s.faultin,
+	printf("# kvm: stale %llu early %llu faultin %llu invalidate %llu handler %llu\n",
+	       (long long)s.stale, (long long)s.early, (long long)s.faultin,
 	       (long long)s.invalidate, (long long)s.handler);
 	CHECK(s.faultin > 100 && s.invalidate > 100 && s.handler > 100, "counters");
 	CHECK(s.stale + s.early > 0, "no window hit");
@@ -1154,6 +1154,52 @@ static void test_leak(void)
 	CHECK(leaked() == leaks + 1, "leaked %lld", (long long)(leaked() - leaks));
 	close(pipefd[0]);
 	close(pipefd[1]);
+}
+
+static int write_number(const char *path, uint64_t n)
+{
+	FILE *f = fopen(path, "w");
+	int ret;
+
+	if (!f)
+		return -1;
+	fprintf(f, "%#llx", (long long)n);
+	ret = fclose(f);
+	return ret;
+}
+
+/* A poisoned page of a set is seen as such, and does not stop the set from being freed. */
+static void test_poison(void)
+{
+	static const char dir[] = "/sys/kernel/debug/hwpoison";
+	char corrupt[64], unpoison[64];
+	uint64_t leaks = leaked();
+	unsigned int tail;
+
+	snprintf(corrupt, sizeof(corrupt), "%s/corrupt-pfn", dir);
+	snprintf(unpoison, sizeof(unpoison), "%s/unpoison-pfn", dir);
+	if (access(corrupt, W_OK)) {
+		printf("# no %s: poison not checked\n", dir);
+		return;
+	}
+	for (tail = 0; tail < 2; tail++) {
+		int fd = dev_open();
+		struct pfnh_page pg;
+
+		CHECK_OK(create(fd, PFNH_PFNMAP_FAULT, tail * PFNH_F_TAIL, 4));
+		pg = page_of(fd, 1);
+		CHECK(!(pg.flags & PFNH_PG_HWPOISON), "before");
+		write_number(corrupt, pg.pfn);
+		pg = page_of(fd, 1);
+		CHECK(pg.flags & PFNH_PG_HWPOISON, "flags %#llx", (long long)pg.flags);
+		printf("# tail %u: refcount %d of %d while poisoned\n", tail, pg.refcount, pg.base);
+		write_number(unpoison, pg.pfn);
+		pg = page_of(fd, 1);
+		printf("# tail %u: refcount %d, flags %#llx after unpoison\n", tail, pg.refcount,
+		       (long long)pg.flags);
+		close(fd);
+	}
+	printf("# leaked %lld\n", (long long)(leaked() - leaks));
 }
 
 /* Killed in every state, many times */
@@ -1224,6 +1270,7 @@ static const struct {
 	{ "kvm", test_kvm },
 	{ "memory", test_memory },
 	{ "leak", test_leak },
+	{ "poison", test_poison },
 };
 
 static void on_alarm(int sig)

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PFNH_PAGE and PFNH_PFN: refcount, mapcount and flags of a page, without touching it.
+ */
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
+#include <linux/page_ref.h>
+#include <linux/pgtable.h>
+
+#include "compat.h"
+#include "pfnh.h"
+
+static u64 page_flags(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	unsigned long flags = pfnh_page_flags(page);
+	unsigned long head = pfnh_page_flags(&folio->page);
+	u64 res = 0;
+
+	/* A huge page of hugetlb is poisoned as a whole, others page by page. */
+	if (folio_test_hugetlb(folio))
+		flags |= head;
+#ifdef CONFIG_MEMORY_FAILURE
+	if (flags & BIT(PG_hwpoison))
+		res |= PFNH_PG_HWPOISON;
+#endif
+	if (head & BIT(PG_lru))
+		res |= PFNH_PG_LRU;
+	if (head & BIT(PG_dirty))
+		res |= PFNH_PG_DIRTY;
+	if (flags & BIT(PG_reserved))
+		res |= PFNH_PG_RESERVED;
+	if (PageCompound(page))
+		res |= PFNH_PG_COMPOUND;
+	if (is_zero_pfn(page_to_pfn(page)))
+		res |= PFNH_PG_ZERO;
+	if (pfnh_page_is_typed(&folio->page))
+		return res;
+
+	if (folio_test_anon(folio))
+		res |= PFNH_PG_ANON;
+	if (folio_test_ksm(folio))
+		res |= PFNH_PG_KSM;
+	if ((head & BIT(PG_swapbacked)) && (head & BIT(PG_swapcache)))
+		res |= PFNH_PG_SWAPCACHE;
+	return res;
+}
+
+static int mapcount_of(struct page *page)
+{
+	return pfnh_page_is_typed(&page_folio(page)->page) ? 0 : pfnh_mapcount(page);
+}
+
+/**
+ * pfnh_set_page - describe the page that is now behind an index
+ * @set: the set
+ * @arg: PFNH_PAGE's argument, filled in
+ *
+ * Return: 0 or -EINVAL. Context: process, takes sem for reading.
+ */
+int pfnh_set_page(struct pfnh_set *set, struct pfnh_page *arg)
+{
+	struct page *page;
+
+	if (arg->index >= set->nr)
+		return -EINVAL;
+
+	down_read(&set->sem);
+	page = set->cur[arg->index]->page;
+	arg->refcount = page_ref_count(page) - set->bias;
+	arg->mapcount = mapcount_of(page);
+	arg->base = set->base;
+	arg->pfn = page_to_pfn(page);
+	arg->flags = page_flags(page);
+	up_read(&set->sem);
+	return 0;
+}
+
+/**
+ * pfnh_pfn - describe the page with a given number
+ * @arg: PFNH_PFN's argument, filled in; the refcount of a compound page is that of its folio
+ *
+ * Takes no reference, because that would be seen: what is read may belong to different moments if
+ * the page is freed or split meanwhile.
+ *
+ * Return: 0, or -ENXIO if there is no such page or it is not online. Context: any.
+ */
+int pfnh_pfn(struct pfnh_pfn *arg)
+{
+	struct page *page = pfn_to_online_page(arg->pfn);
+
+	if (!page)
+		return -ENXIO;
+	arg->refcount = page_ref_count(&page_folio(page)->page);
+	arg->mapcount = mapcount_of(page);
+	arg->flags = page_flags(page);
+	return 0;
+}
