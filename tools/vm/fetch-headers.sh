@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # fetch-headers.sh VERSION-PREFIX   headers of the kernel that fetch-kernel.sh gives
-# fetch-headers.sh BUILD-TREE       a kernel build tree is its own (a path has a '/')
+# fetch-headers.sh PATH             a kernel build tree is its own; that of a bzImage is the tree
+#                                   around it, or `build` in PFN_KERNEL_MODULES
 #
 # Prints a directory KDIR for `make -C KDIR M=...`. A file make.args in it holds further arguments
 # for make, one per line (the compiler; what Debian's compiler knows and this one does not). Where
@@ -13,13 +14,21 @@
 
 . "$(dirname "$0")/lib.sh"
 
-[ $# = 1 ] || bad "usage: fetch-headers.sh VERSION-PREFIX|BUILD-TREE"
+[ $# = 1 ] || bad "usage: fetch-headers.sh VERSION-PREFIX|PATH"
 case $1 in
 */*)
-	[ -d "$1" ] || bad "no such directory: $1"
-	[ -e "$1/Module.symvers" ] || [ -e "$1/include/config/auto.conf" ] ||
-		bad "$1 is not a kernel tree that was built"
-	cd "$1" && pwd -P
+	tree=$1
+	[ -e "$tree" ] || bad "no such file or directory: $1"
+	if [ ! -d "$tree" ]; then
+		tree=$(dirname "$(realpath "$tree")")
+		case $tree in
+		*/arch/*/boot) tree=$tree/../../.. ;;
+		*) tree=${PFN_KERNEL_MODULES:-/nonexistent}/build ;;
+		esac
+	fi
+	[ -e "$tree/Module.symvers" ] || [ -e "$tree/include/config/auto.conf" ] ||
+		bad "no kernel tree that was built stands behind $1"
+	cd "$tree" && pwd -P
 	exit
 	;;
 esac

@@ -33,7 +33,7 @@ there() {
 	case $1 in
 	/*) [ -e "$1" ] ;;
 	*.h) [ -e "/usr/include/$1" ] || [ -e "/usr/include/$(uname -m)-linux-gnu/$1" ] ;;
-	*) command -v "$1" >/dev/null 2>&1 ;;
+	*) [ -x "$(command -v "$1")" ] ;;
 	esac
 }
 
