@@ -78,7 +78,9 @@ if [ ! -e "$base/pristine" ]; then
 	begin "$base/pristine"
 	cp -a "$tree/." "$work/"
 	commit "$base/pristine"
+	keep "$PFN_CACHE/kvm" 8
 fi
+touch -c "$base"
 
 # apply PATCH: to the tree
 apply() {
