@@ -39,7 +39,7 @@ recipe=$({ cat "$here/build-kvm.sh"; echo "$intel"; } | digest)
 base=$PFN_CACHE/kvm/$version-$recipe
 key=$(for p in "$@"; do echo "${p##*.}"; cat "$p"; done | digest)
 out=$base/out-$key
-! hit "$out" "$out/kvm.ko" || exit 0
+! hit "$out" || exit 0
 
 kdir=$("$here/fetch-headers.sh" "$prefix")
 args=()
@@ -47,7 +47,7 @@ args=()
 [ -n "$intel" ] || args+=(CONFIG_KVM_INTEL=)
 
 lock "$base"
-! hit "$out" "$out/kvm.ko" || exit 0
+! hit "$out" || exit 0
 # All builds happen here, one at a time: kbuild compares command lines, and they name this path.
 tree=$base/tree
 
