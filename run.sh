@@ -157,6 +157,7 @@ command=run
 host='' kernel='' install=1
 
 take_option() { # OPTION VALUE
+	[[ $2 ]] || bad "$1: expected a value"
 	case $1 in
 	--duration) check_duration "$2"; runner+=(--duration-ms "$value") ;;
 	--scenario) check_scenario "$2"; runner+=(--scenario "$2") ;;

@@ -2,8 +2,8 @@
 /*
  * One boot: start a machine, read its port until the end of file, and bound everything in time.
  *
- * The bounds run on a fair clock: wall-clock time less the time that the machine's threads were ready
- * to run and the host gave them no CPU. A starved host is slow; it is no hang.
+ * The bounds run on a fair clock: wall-clock time less the time that the machine's threads were
+ * ready to run and the host gave them no CPU. A starved host is slow; it is no hang.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,6 +38,7 @@ const char *boot_end_name(enum boot_end end)
 
 static void log_events(struct boot *b, const char *data, size_t len)
 {
+	errno = ENOSPC;		/* what a short write means */
 	if (b->events_log >= 0 && write(b->events_log, data, len) != (ssize_t)len)
 		results_trouble(b->run, "events.log: %s", strerror(errno));
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a run needs, in the order in which one thing needs the other. Every step is a script of
- * tools/vm that prints the path of what it made (docs/architecture.md) and costs next to nothing when
- * it was made before.
+ * tools/vm that prints the path of what it made (docs/architecture.md) and costs next to nothing
+ * when it was made before.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -109,7 +109,8 @@ void build_program_args(struct run *run, struct srun **list, size_t nr, uint64_t
 		fprintf(out, "--scenario\n%s\n", list[i]->conf.name);
 }
 
-static bool write_args(struct run *run, struct srun **list, size_t nr, uint64_t ms, const char *path)
+static bool write_args(struct run *run, struct srun **list, size_t nr, uint64_t ms,
+		       const char *path)
 {
 	FILE *file = fopen(path, "we");
 
@@ -142,8 +143,8 @@ bool build_initrd(struct run *run, struct srun **list, size_t nr, uint64_t ms, c
 	char *args = format("%s/args", run->tmp);
 	char *scenarios = format("%s/scenarios", run->configs);
 	char *script = format("%s/overlay.sh", run->vm_dir);
-	char *argv[] = { script, overlay, args, (char *)(run->opt.modules ? run->opt.modules : "-"),
-			 scenarios, NULL };
+	const char *modules = run->opt.modules ? run->opt.modules : "-";
+	char *argv[] = { script, overlay, args, (char *)modules, scenarios, NULL };
 	bool ok = false;
 	char *made;
 	int status;
@@ -158,8 +159,8 @@ bool build_initrd(struct run *run, struct srun **list, size_t nr, uint64_t ms, c
 	if (made && join(run->path.initramfs, made, *path))
 		ok = true;
 	else if (!run->interrupted)
-		snprintf(run->error, sizeof(run->error), "%s", made ? "can not write the initramfs" :
-			 "overlay.sh failed");
+		snprintf(run->error, sizeof(run->error), "%s",
+			 made ? "can not write the initramfs" : "overlay.sh failed");
 	free(made);
 out:
 	if (!ok)

@@ -51,7 +51,9 @@ static void write_console(FILE *file, const char *tail)
 
 static void write_failure(FILE *file, struct run *run, const struct srun *s, json_t *f)
 {
-	static const char * const places[] = { "gpa", "hva", "pfn", "backing", "state", "thread", "op" };
+	static const char * const places[] = {
+		"gpa", "hva", "pfn", "backing", "state", "thread", "op",
+	};
 	char when[64];
 
 	fprintf(file, "%s: %s\n\n", text(f, "oracle"), text(f, "rule"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * --host: the kernel that runs here is the one under test, on a lab device or in a CI job's VM. What
- * /init does in a virtual machine is done here, and undone on every way out.
+ * --host: the kernel that runs here is the one under test, on a lab device or in a CI job's VM.
+ * What /init does in a virtual machine is done here, and undone on every way out.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -82,7 +82,7 @@ bool host_check(struct run *run)
 		say("kvm-pfn-stress: --host needs KVM, and there is no /dev/kvm");
 		ok = false;
 	} else if (module_in_use("kvm_amd") || module_in_use("kvm_intel")) {
-		say("kvm-pfn-stress: --host needs KVM for itself, and a virtual machine is using it");
+		say("kvm-pfn-stress: --host needs KVM for itself, a virtual machine is using it");
 		ok = false;
 	} else if (access(kdir, F_OK)) {
 		say("kvm-pfn-stress: --host builds a kernel module, and there is no %s", kdir);
@@ -107,11 +107,11 @@ static void be_quiet(void)
 void host_restore(struct run *run)
 {
 	char *argv[] = { "rmmod", "pfn_helper", NULL };
+	struct spawn how = { .argv = argv, .out = -1, .err = -1, .keep = -1 };
 	struct proc p;
 
 	for (int tries = 0; helper_loaded && tries < 20; tries++) {
-		if (!proc_start(&p, &(struct spawn){ .argv = argv, .out = -1, .err = -1,
-						     .keep = -1 }))
+		if (!proc_start(&p, &how))
 			break;
 		proc_wait(&p, 10000);
 		helper_loaded = !p.exited || p.status;
@@ -132,11 +132,12 @@ void host_restore(struct run *run)
 static bool load_helper(struct run *run)
 {
 	char *argv[] = { "insmod", run->path.module, NULL };
+	struct spawn how = { .argv = argv, .out = -1, .err = -1, .keep = -1 };
 	struct proc p;
 
 	if (helper_loaded)
 		return true;
-	if (!proc_start(&p, &(struct spawn){ .argv = argv, .out = -1, .err = -1, .keep = -1 }))
+	if (!proc_start(&p, &how))
 		return false;
 	proc_wait(&p, 10000);
 	helper_loaded = p.exited && !p.status;
@@ -170,6 +171,7 @@ static char **program_argv(struct run *run, struct srun **list, size_t nr, uint6
 
 bool host_start(struct run *run, struct machine *m, struct srun **list, size_t nr, uint64_t ms)
 {
+	struct spawn how = { .keep = -1 };
 	int fds[2], log;
 	char *path;
 	bool ok;
@@ -180,8 +182,10 @@ bool host_start(struct run *run, struct machine *m, struct srun **list, size_t n
 	path = format("%s/console.log", run->dir);
 	log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	free(path);
-	ok = proc_start(&m->proc, &(struct spawn){ .argv = program_argv(run, list, nr, ms),
-						   .out = fds[1], .err = log, .keep = -1 });
+	how.argv = program_argv(run, list, nr, ms);
+	how.out = fds[1];
+	how.err = log;
+	ok = proc_start(&m->proc, &how);
 	if (log >= 0)
 		close(log);
 	close(fds[1]);

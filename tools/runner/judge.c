@@ -225,6 +225,9 @@ void judge_event(void *arg, const struct event *ev)
 	struct boot *b = arg;
 	struct srun *s;
 
+	if (b->run->stop)
+		return;
+
 	if (!strcmp(ev->name, "begin"))
 		on_begin(b, ev);
 	else if (!strcmp(ev->name, "cap"))
@@ -431,8 +434,8 @@ static void reset(struct srun *s)
 }
 
 /*
- * Trouble of the host counts only where it can be: emulated, with the KVM that the kernel came with.
- * It is retried once; the second time the scenario could not be run, which is no finding either.
+ * Trouble of the host counts only where it can be: emulated, with the KVM that the kernel came
+ * with. It is retried once; the second time the scenario could not be run: no finding either.
  */
 static bool was_host_trouble(struct boot *b, struct srun *victim, const char *text)
 {

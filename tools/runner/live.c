@@ -69,7 +69,8 @@ static char *status_line(const struct boot *b)
 {
 	const struct run *run = b->run;
 	unsigned int done = 0, failed = 0;
-	uint64_t elapsed, left, ran;
+	uint64_t elapsed, left;
+	char *line, *rates;
 
 	for (size_t i = 0; i < run->nr; i++) {
 		done += run->s[i].done;
@@ -78,16 +79,18 @@ static char *status_line(const struct boot *b)
 	if (!b->begun)
 		return format("boot %u of %s ...", b->number, run->opt.kernel);
 	elapsed = b->running ? b->live_t_ms : 0;
-	ran = b->running ? b->running->conf.weight : 0;
 	left = plan_left(run);
-	(void)ran;
 	left = left > elapsed ? left - elapsed : 0;
-	return format("%s%s%s %u/%zu  %llu faults/s  %llu injections/s  %llu hits  %u failed  %llu:%02llu left",
+	rates = format("%llu faults/s  %llu injections/s  %llu hits",
+		       (unsigned long long)fault_rate, (unsigned long long)injection_rate,
+		       (unsigned long long)b->live_hits);
+	line = format("%s%s%s %u/%zu  %s  %u failed  %llu:%02llu left",
 		      b->running ? b->running->conf.name : b->closing ? "power off" : "between",
 		      *b->phase && b->running ? " " : "", b->running ? b->phase : "",
-		      done + !!b->running, run->nr, (unsigned long long)fault_rate,
-		      (unsigned long long)injection_rate, (unsigned long long)b->live_hits, failed,
+		      done + !!b->running, run->nr, rates, failed,
 		      (unsigned long long)left / 60000, (unsigned long long)left / 1000 % 60);
+	free(rates);
+	return line;
 }
 
 void live_update(struct boot *b)

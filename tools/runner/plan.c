@@ -76,7 +76,8 @@ bool plan_make(struct run *run)
 		char *name = format("%.*s", (int)strlen(base) - 5, base);
 
 		if (wanted(run, name)) {
-			ok = !scenario_parse(files.gl_pathv[i], &conf, known_name, err, sizeof(err));
+			ok = !scenario_parse(files.gl_pathv[i], &conf, known_name, err,
+					     sizeof(err));
 			if (ok)
 				run->s[run->nr++].conf = conf;
 			else
@@ -123,8 +124,8 @@ uint64_t plan_left(const struct run *run)
 }
 
 /*
- * What the next boot runs: all that may share one, else a single scenario. It gets the share of the
- * time that is left which its weights stand for. Returns the number of scenarios, 0 at the end.
+ * What the next boot runs: all that may share one, else a single scenario. It gets the share of
+ * the time that is left which its weights stand for. Returns the number of scenarios, 0 at the end.
  */
 size_t plan_next_boot(struct run *run, struct srun **list, uint64_t left_ms, uint64_t *boot_ms)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processes and signals. Each child has a process group of its own: a Ctrl-C on the terminal reaches
- * the runner alone, which then ends the group it is waiting for, grandchildren included. A child also
- * dies with the runner, even if that is killed with SIGKILL.
+ * Processes and signals. Each child has a process group of its own: a Ctrl-C on the terminal
+ * reaches the runner alone, which then ends the group it is waiting for, grandchildren included. A
+ * child also dies with the runner, even if that is killed with SIGKILL.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -154,6 +154,7 @@ static void last_line_feed(struct last_line *l, const char *data, size_t n)
  */
 char *proc_last_line(struct run *run, char * const *argv, int *status)
 {
+	struct spawn how = { .argv = argv, .err = -1, .keep = -1 };
 	struct last_line last = { .len = 0 };
 	char buf[4096];
 	struct proc p;
@@ -163,7 +164,8 @@ char *proc_last_line(struct run *run, char * const *argv, int *status)
 	*status = -1;
 	if (pipe2(fds, O_CLOEXEC))
 		return NULL;
-	if (!proc_start(&p, &(struct spawn){ .argv = argv, .out = fds[1], .err = -1, .keep = -1 })) {
+	how.out = fds[1];
+	if (!proc_start(&p, &how)) {
 		close(fds[0]);
 		close(fds[1]);
 		return NULL;

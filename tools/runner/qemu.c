@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One throw-away virtual machine: two NUMA nodes, no devices but a console that goes to a file and a
- * virtio port for the results. The port is one end of a socket pair: what QEMU has written before it
- * died can still be read, whatever it died of.
+ * One throw-away virtual machine: two NUMA nodes, no devices but a console that goes to a file and
+ * a virtio port for the results. The port is one end of a socket pair: what QEMU has written before
+ * it died can still be read, whatever it died of.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,9 @@
 #include "runner.h"
 
 #define ARGS_MAX	80
+/* slab_nomerge: the resources oracle counts objects of single caches. */
+#define KERNEL_ARGS	"console=ttyS0 panic=-1 printk.time=1 slab_nomerge log_buf_len=4M"
+#define PORT_NAME	"org.kvm-pfn-stress.results"
 
 struct args {
 	char *v[ARGS_MAX];
@@ -55,7 +58,7 @@ static bool nested_enabled(const char *module)
 	return ok;
 }
 
-/* Nested KVM is what is wanted; without it TCG emulates a CPU with SVM. /dev/kvm is not opened here. */
+/* Nested KVM is what is wanted; else TCG emulates a CPU with SVM. /dev/kvm is not opened here. */
 void qemu_choose_accel(struct run *run)
 {
 	bool kvm;
@@ -110,12 +113,10 @@ static void machine_args(struct run *run, struct args *a, const char *initrd, in
 	add_opt(a, "-serial", "chardev:console");
 	add_opt(a, "-device", "virtio-serial-pci");
 	add_opt(a, "-chardev", "socket,id=results,fd=%d", port);
-	add_opt(a, "-device", "virtserialport,chardev=results,name=org.kvm-pfn-stress.results");
+	add_opt(a, "-device", "virtserialport,chardev=results,name=%s", PORT_NAME);
 	add_opt(a, "-kernel", "%s/vmlinuz", run->path.kernel);
 	add_opt(a, "-initrd", "%s", initrd);
-	/* slab_nomerge: the resources oracle counts objects of single caches. */
-	add_opt(a, "-append", "console=ttyS0 panic=-1 printk.time=1 slab_nomerge log_buf_len=4M%s%s",
-		extra ? " " : "", extra ? extra : "");
+	add_opt(a, "-append", "%s%s%s", KERNEL_ARGS, extra ? " " : "", extra ? extra : "");
 }
 
 /* So that a person can start the very same machine: quoted for a shell. */
@@ -144,6 +145,7 @@ static void save_command(struct run *run, const struct args *a)
 bool qemu_start(struct run *run, struct machine *m, const char *initrd)
 {
 	struct args a = { .nr = 0 };
+	struct spawn how;
 	int fds[2], log;
 	char *path;
 	bool ok;
@@ -156,8 +158,11 @@ bool qemu_start(struct run *run, struct machine *m, const char *initrd)
 	path = format("%s/qemu.log", run->dir);
 	log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	free(path);
-	ok = proc_start(&m->proc, &(struct spawn){ .argv = a.v, .out = log, .err = log,
-						   .keep = fds[1] });
+	how.argv = a.v;
+	how.out = log;
+	how.err = log;
+	how.keep = fds[1];
+	ok = proc_start(&m->proc, &how);
 	if (log >= 0)
 		close(log);
 	close(fds[1]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * result.json: docs/results.md is its documentation, docs/result.schema.json its schema. Written beside its
- * name and renamed, again after each scenario: what is there is always whole.
+ * result.json: docs/results.md is its documentation, docs/result.schema.json its schema. Written
+ * beside its name and renamed, again after each scenario: what is there is always whole.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -300,6 +300,11 @@ static const char *keep_text(json_t *o, const char *key)
 	return s ? format("%s", s) : NULL;
 }
 
+static bool has_failed(json_t *scenario)
+{
+	return !strcmp(json_string_value(json_object_get(scenario, "verdict")) ?: "", "fail");
+}
+
 static void keep_scenarios(struct options *opt, json_t *list)
 {
 	bool failed_only = false;
@@ -309,10 +314,9 @@ static void keep_scenarios(struct options *opt, json_t *list)
 	opt->scenarios = calloc(json_array_size(list) + 1, sizeof(*opt->scenarios));
 	opt->nr_scenarios = 0;
 	json_array_foreach(list, i, s)
-		failed_only |= !strcmp(json_string_value(json_object_get(s, "verdict")) ?: "", "fail");
+		failed_only |= has_failed(s);
 	json_array_foreach(list, i, s) {
-		if (failed_only &&
-		    strcmp(json_string_value(json_object_get(s, "verdict")) ?: "", "fail"))
+		if (failed_only && !has_failed(s))
 			continue;
 		opt->scenarios[opt->nr_scenarios++] = (char *)keep_text(s, "name");
 	}

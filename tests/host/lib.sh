@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# shellcheck disable=SC2034
+# What the tests of run.sh and the runner share: a guest that is no guest (tests/fake), and TAP.
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+tmp=${PFN_TEST_TMP:-$(mktemp -d)}
+# One runner for all tests; everything else of a test is in its own $tmp.
+export PFN_CACHE=${PFN_CACHE:-$top/.cache}/tests/cache
+export PFN_VM_DIR=$top/tests/fake/vm
+export PFN_CONFIGS=$top/tests/fake/configs
+export PFN_BOUND_MS=1500
+cases=0 bad=0
+
+# ok NAME COMMAND...: one case
+ok() {
+	local name=$1
+	shift
+	cases=$((cases + 1))
+	if "$@"; then
+		echo "ok $cases $name"
+	else
+		echo "not ok $cases $name"
+		bad=1
+	fi
+}
+
+skip() { # NAME REASON
+	cases=$((cases + 1))
+	echo "# $2"
+	echo "ok $cases $1 # SKIP"
+}
+
+finish() {
+	echo "1..$cases"
+	exit $bad
+}
+
+# So that a later ./run.sh has nothing to say about building it.
+build_runner() {
+	mkdir -p "$PFN_CACHE/bin"
+	make -s -C "$top/tools/runner" OUT="$PFN_CACHE/bin" >/dev/null 2>&1
+}
+
+# run ARGUMENT...: ./run.sh with its output in $tmp/out and $tmp/err, status in $status
+run() {
+	status=0
+	rm -rf "$tmp/results"
+	"$top/run.sh" "$@" >"$tmp/out" 2>"$tmp/err" || status=$?
+}
+
+# stress ARGUMENT...: the same with the results in $tmp/results
+stress() { run --results "$tmp/results" --seed 42 "$@"; }
+
+# json FILTER: of the last run's result.json
+json() { jq -r "$1" "$tmp/results/result.json"; }
+
+is() { # GOT EXPECTED
+	[[ $1 = "$2" ]] && return
+	printf '# expected: %s\n# got: %s\n' "$2" "$1"
+	return 1
+}
+
+like() { # FILE REGEX
+	grep -Eq -e "$2" "$1" && return
+	printf '# no line matches %s in:\n' "$2"
+	sed 's/^/#   /' "$1"
+	return 1
+}
+
+# nobody PATTERN: no process has it in its command line
+nobody() {
+	local pids
+	for _ in $(seq 20); do
+		pids=$(pgrep -f -- "$1") || return 0
+		sleep 0.1
+	done
+	# shellcheck disable=SC2086  # a list of pids
+	ps -o pid,pgid,args -p $pids | sed 's/^/# left: /'
+	return 1
+}
