@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The whole of what differs between architectures. One directory below arch/ implements it.
+ */
+#ifndef ARCH_H
+#define ARCH_H
+
+#include <stdint.h>
+
+#include "guest.h"
+
+struct kvm_vm;
+struct kvm_vcpu;
+
+/* ---- called in the guest ---- */
+
+/**
+ * arch_load, arch_store, arch_rmw, arch_exec - one access to a test page
+ * @gva: of the aligned 64-bit word; for arch_exec() of the code before the fill stamp
+ * @val: value to store
+ * @expect: arch_rmw() stores @val only over this value (one locked instruction)
+ * @out: value seen
+ *
+ * Return: enum access_status. The host makes a failed access return by arch_skip_access().
+ */
+enum access_status arch_load(uint64_t gva, uint64_t *out);
+enum access_status arch_store(uint64_t gva, uint64_t val);
+enum access_status arch_rmw(uint64_t gva, uint64_t expect, uint64_t val, uint64_t *out);
+enum access_status arch_exec(uint64_t gva, uint64_t *out);
+
+/* Orders the access before what follows; pairs with page_set() in core/region.c. */
+static inline void arch_guest_mb(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+/* ---- called on the host ---- */
+
+/**
+ * arch_fill - write the fill stamp and the code around it into a page
+ * @hva: first byte of the page, writable; may be seen by running guests at any time
+ * @stamp: the fill stamp, which goes last
+ *
+ * The caller takes SIGSEGV or SIGBUS if the page is not there.
+ */
+void arch_fill(void *hva, uint64_t stamp);
+
+/**
+ * arch_vm_setup - what a VM needs before its vCPUs run: the handler for exceptions in arch_exec()
+ * @vm: the VM
+ *
+ * Context: before any vCPU ran.
+ */
+void arch_vm_setup(struct kvm_vm *vm);
+
+/**
+ * arch_skip_access - end the access that the vCPU is stuck in with ACCESS_SKIPPED
+ * @vcpu: the vCPU, after a failing KVM_RUN
+ *
+ * Return: 0, or -1 when the vCPU is not inside of an access function: KVM_RUN failed elsewhere.
+ * Context: the vCPU's thread.
+ */
+int arch_skip_access(struct kvm_vcpu *vcpu);
+
+#endif /* ARCH_H */

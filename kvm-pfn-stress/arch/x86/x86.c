@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * x86: the instructions that touch test pages, and how the host gets a vCPU out of them.
+ */
+#include "core/compat.h"
+#include "arch/arch.h"
+
+#define PF_VECTOR_NR	14
+
+/*
+ * arch_exec() calls into the test page with rax = 0x10, which no guest maps. Zeroed memory decodes as
+ * "add %al, (%rax)", so that executing a page that nobody filled is a #PF in its first instruction;
+ * the handler below turns that into ACCESS_TRAPPED. It can't run into bytes that are being written.
+ */
+asm(".pushsection .text\n"
+	".globl arch_load, arch_store, arch_rmw, arch_exec\n"
+	".globl x86_load_insn, x86_store_insn, x86_rmw_insn\n"
+	".globl x86_skipped, x86_exec_skipped, x86_exec_trapped\n"
+	"arch_load:\n"
+	"x86_load_insn:\n"
+	"	mov	(%rdi), %rax\n"
+	"	mov	%rax, (%rsi)\n"
+	"	xor	%eax, %eax\n"
+	"	ret\n"
+	"arch_store:\n"
+	"x86_store_insn:\n"
+	"	mov	%rsi, (%rdi)\n"
+	"	xor	%eax, %eax\n"
+	"	ret\n"
+	"arch_rmw:\n"
+	"	mov	%rsi, %rax\n"
+	"x86_rmw_insn:\n"
+	"	lock cmpxchg	%rdx, (%rdi)\n"
+	"	mov	%rax, (%rcx)\n"
+	"	xor	%eax, %eax\n"
+	"	ret\n"
+	"arch_exec:\n"
+	"	xor	%edx, %edx\n"
+	"	mov	$0x10, %eax\n"
+	"	call	*%rdi\n"
+	"	mov	%rax, (%rsi)\n"
+	"	mov	%edx, %eax\n"
+	"	ret\n"
+	"x86_skipped:\n"
+	"	mov	$1, %eax\n"		/* ACCESS_SKIPPED */
+	"	ret\n"
+	"x86_exec_skipped:\n"
+	"	mov	$1, %edx\n"
+	"	ret\n"
+	"x86_exec_trapped:\n"
+	"	mov	$2, %edx\n"		/* ACCESS_TRAPPED */
+	"	xor	%eax, %eax\n"
+	"	ret\n"
+	".popsection\n");
+
+extern const char x86_load_insn[], x86_store_insn[], x86_rmw_insn[];
+extern const char x86_skipped[], x86_exec_skipped[], x86_exec_trapped[];
+
+static bool in_test_page(uint64_t rip)
+{
+	return rip >= REGION_GVA_OFFSET;
+}
+
+/* Runs in the guest. */
+static void guest_page_fault(struct ex_regs *regs)
+{
+	if (!in_test_page(regs->rip))
+		asm volatile("ud2");
+	regs->rip = (uint64_t)x86_exec_trapped;
+}
+
+void arch_fill(void *hva, uint64_t stamp)
+{
+	volatile uint8_t *p = hva;
+
+	p[PAGE_RET_OFF] = 0xc3;					/* ret */
+	*(volatile uint16_t *)(p + PAGE_CODE_OFF) = 0xb848;	/* movabs $imm64, %rax */
+	__atomic_store_n((uint64_t *)(p + PAGE_FILL_OFF), stamp, __ATOMIC_RELEASE);
+}
+
+void arch_vm_setup(struct kvm_vm *vm)
+{
+	vm_install_exception_handler(vm, PF_VECTOR_NR, guest_page_fault);
+}
+
+int arch_skip_access(struct kvm_vcpu *vcpu)
+{
+	struct kvm_regs regs;
+
+	vcpu_regs_get(vcpu, &regs);
+	if (regs.rip == (uint64_t)x86_load_insn || regs.rip == (uint64_t)x86_store_insn ||
+	    regs.rip == (uint64_t)x86_rmw_insn)
+		regs.rip = (uint64_t)x86_skipped;
+	else if (in_test_page(regs.rip))
+		regs.rip = (uint64_t)x86_exec_skipped;
+	else
+		return -1;
+	vcpu_regs_set(vcpu, &regs);
+	return 0;
+}

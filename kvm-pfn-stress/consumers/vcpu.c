@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vCPU threads that hammer pages at random: kvm_tdp_page_fault() and below.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "core/compat.h"
+#include "arch/arch.h"
+#include "consumers/vcpu.h"
+#include "core/signals.h"
+#include "oracles/outcome.h"
+#include "plugins.h"
+
+#define EXIT_PRESET	0xdeadu		/* 6.1 leaves exit_reason untouched on errors */
+
+static enum run_result classify(struct run_outcome *o, int ret, bool sigbus, bool kicked)
+{
+	if (ret < 0) {
+		if (o->err == EINTR && sigbus)
+			return RES_SIGBUS;
+		if (o->err == EINTR)
+			return kicked ? RES_KICK : RES_EINTR;
+		if (o->err == EFAULT)
+			return RES_EFAULT;
+		return o->err == EHWPOISON ? RES_EHWPOISON : RES_ERRNO;
+	}
+	switch (o->exit_reason) {
+	case KVM_EXIT_IO:
+		return RES_UCALL;
+	case KVM_EXIT_MMIO:
+		return RES_MMIO;
+	case KVM_EXIT_INTERNAL_ERROR:
+		return RES_INTERNAL;
+	default:
+		return RES_EXIT;
+	}
+}
+
+int vcpu_step(struct worker *w)
+{
+	struct kvm_vcpu *vcpu = w->run->vcpu[w->id];
+	struct guest_vcpu *g = &w->run->ctl->vcpu[w->id];
+	struct kvm_run *kr = vcpu->run;
+
+	for (;;) {
+		struct thread_signals before = my_signals;
+		struct run_outcome o = { .start_ns = now_ns() };
+		struct ucall uc;
+		int ret;
+
+		kr->exit_reason = EXIT_PRESET;
+		ret = __vcpu_run(vcpu);
+		o.err = ret < 0 ? errno : 0;
+		o.exit_reason = kr->exit_reason;
+		o.sig_code = my_signals.code;
+		o.sig_addr = my_signals.addr;
+		o.sig_lsb = my_signals.lsb;
+		if (o.exit_reason == KVM_EXIT_MMIO) {
+			o.mmio_gpa = kr->mmio.phys_addr;
+			o.mmio_write = kr->mmio.is_write;
+		}
+		o.result = classify(&o, ret, my_signals.sigbus != before.sigbus,
+				    my_signals.kicks != before.kicks);
+		atomic_fetch_add_explicit(&w->ws->exits[o.result], 1, memory_order_relaxed);
+		worker_progress(w);
+
+		switch (o.result) {
+		case RES_KICK:
+			continue;
+		case RES_UCALL:
+			if (get_ucall(vcpu, &uc) == UCALL_SYNC)
+				return uc.args[1];
+			o.result = RES_EXIT;	/* an exception in the guest */
+			outcome_check(w, &o);
+			return -1;
+		case RES_MMIO:
+			if (!outcome_check(w, &o))
+				return -1;
+			if (!o.mmio_write)
+				memset(kr->mmio.data, 0, sizeof(kr->mmio.data));
+			__atomic_store_n(&g->mmio, 1, __ATOMIC_RELEASE);
+			continue;
+		default:
+			if (!outcome_check(w, &o))
+				return -1;
+			if (arch_skip_access(vcpu)) {
+				o.result = RES_EXIT;
+				outcome_check(w, &o);
+				return -1;
+			}
+		}
+	}
+}
+
+static void vcpu_run_pages(struct worker *w)
+{
+	for (;;) {
+		int what = vcpu_step(w);
+
+		if (what == SYNC_REPORT)
+			content_report(w);
+		if (what != SYNC_REPORT || run_stopping(w->run))
+			break;
+	}
+}
+
+const struct consumer_ops consumer_vcpu = {
+	.name = "vcpu",
+	.describe = "vCPUs load, store, read-modify-write and execute random pages",
+	.run = vcpu_run_pages,
+};

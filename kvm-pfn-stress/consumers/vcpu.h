@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One KVM_RUN and the judgement on it; shared by all consumers that run vCPUs.
+ */
+#ifndef CONSUMERS_VCPU_H
+#define CONSUMERS_VCPU_H
+
+#include "core/run.h"
+
+/**
+ * vcpu_step - run the vCPU until it wants something
+ * @w: the vCPU's worker
+ *
+ * Failing accesses are judged (oracles/outcome.c) and skipped. Return: enum guest_sync, or -1 when
+ * the vCPU can't go on. Context: the vCPU's thread.
+ */
+int vcpu_step(struct worker *w);
+
+#endif /* CONSUMERS_VCPU_H */

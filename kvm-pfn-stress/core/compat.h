@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The one place that knows how KVM selftests libraries differ: 6.1, 6.12 and 7.x.
+ *
+ * 6.1 has kvm_util_base.h, 7.x has include/x86/ in place of include/x86_64/.
+ */
+#ifndef CORE_COMPAT_H
+#define CORE_COMPAT_H
+
+#include "test_util.h"
+#include "kvm_util.h"
+#include "processor.h"
+
+/* tools/include/linux/kernel.h makes this nothing; here it has to wait. */
+#undef synchronize_rcu
+#include <urcu.h>
+
+#if __has_include("kvm_util_base.h")
+#define LIBKVM_6_1 1
+#elif __has_include("x86/processor.h") || __has_include("arm64/processor.h")
+#define LIBKVM_7 1
+#endif
+
+/* Constants that younger headers have and that older ones lack. */
+#ifndef BUS_MCEERR_AR
+#define BUS_MCEERR_AR 4
+#endif
+#ifndef KVM_EXIT_MEMORY_FAULT
+#define KVM_EXIT_MEMORY_FAULT 39
+#endif
+
+/**
+ * compat_vm_create - a VM with vCPUs that start at @code
+ * @nr: vCPUs
+ * @pages: pages of page tables and program that slot 0 must have room for, beyond the default
+ * @code: first function
+ * @vcpus: filled in
+ *
+ * Return: the VM. Ends the process by TEST_ASSERT when it can't be made.
+ */
+static inline struct kvm_vm *compat_vm_create(uint32_t nr, uint64_t pages, void *code,
+					      struct kvm_vcpu **vcpus)
+{
+	/* The library counts page tables only: N / 512 * 2 pages for N pages asked for. */
+	uint64_t extra = pages * 256;
+#ifdef LIBKVM_6_1
+	struct kvm_vm *vm = __vm_create_with_vcpus(VM_MODE_DEFAULT, nr, extra, code, vcpus);
+	uint32_t i;
+
+	vm_init_descriptor_tables(vm);
+	for (i = 0; i < nr; i++)
+		vcpu_init_descriptor_tables(vcpus[i]);
+	return vm;
+#else
+	return __vm_create_with_vcpus(VM_SHAPE_DEFAULT, nr, extra, code, vcpus);
+#endif
+}
+
+#endif /* CORE_COMPAT_H */

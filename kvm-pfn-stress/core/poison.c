@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/poison.h"
+#include "core/proc.h"
+
+#define UNPOISON	"/sys/kernel/debug/hwpoison/unpoison-pfn"
+#define PM_PRESENT	(1ull << 63)
+#define PM_PFN_MASK	((1ull << 55) - 1)
+
+uint64_t poison_pfn_of(uint64_t hva)
+{
+	uint64_t e = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	if (pread(fd, &e, sizeof(e), (hva >> GUEST_PAGE_SHIFT) * sizeof(e)) != sizeof(e))
+		e = 0;
+	close(fd);
+	return e & PM_PRESENT ? e & PM_PFN_MASK : 0;
+}
+
+int poison_note(struct shared *sh, uint64_t pfn)
+{
+	int i;
+
+	for (i = 0; i < MAX_POISON; i++) {
+		unsigned long none = 0;
+
+		if (atomic_compare_exchange_strong(&sh->poison[i], &none, pfn))
+			return i;
+	}
+	return -1;
+}
+
+int poison_undo(struct shared *sh, int slot, bool poisoned)
+{
+	char text[32];
+	int err = 0;
+
+	if (poisoned) {
+		snprintf(text, sizeof(text), "0x%lx", atomic_load(&sh->poison[slot]));
+		err = proc_write(UNPOISON, text);
+	}
+	if (!err)
+		atomic_store(&sh->poison[slot], 0);
+	return err;
+}
+
+unsigned int poison_undo_all(struct shared *sh)
+{
+	unsigned int left = 0, tries, i;
+
+	for (tries = 0; tries < 20; tries++) {
+		left = 0;
+		for (i = 0; i < MAX_POISON; i++)
+			if (atomic_load(&sh->poison[i]) && poison_undo(sh, i, true))
+				left++;
+		if (!left)
+			break;
+		usleep(50000);
+	}
+	return left;
+}
+
+const char *poison_unsupported(void)
+{
+	if (access(UNPOISON, W_OK))
+		return UNPOISON " is not there: CONFIG_HWPOISON_INJECT, modprobe hwpoison-inject";
+	return NULL;
+}
+
+long poison_accounted(void)
+{
+	return proc_field("/proc/meminfo", "HardwareCorrupted:");
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Regions: one memslot each, the host VMA behind it, and the state of every page.
+ *
+ * Where a region is in the host's address space is published by RCU: vCPU and injector threads look
+ * it up without locks (region_hva(), region_at()), an injector that moves a region republishes the
+ * table, and the old one is freed after a grace period. Nobody holds the read lock across KVM_RUN or
+ * across a system call that can sleep.
+ *
+ * Pages are claimed: whoever changes what is behind a page claims it first, so that one page has at
+ * most one change under way and its page word (core/stamp.h) says which. Claims never wait.
+ */
+#ifndef CORE_REGION_H
+#define CORE_REGION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/run.h"
+
+#define PAGE_HISTORY	8
+
+struct backing_ops;
+
+struct region {
+	struct run *run;
+	const struct backing_ops *ops;
+	unsigned int id;
+	uint32_t slot;
+	uint32_t slot_flags;		/* KVM_MEM_* */
+	unsigned int base;		/* number of page 0 in the control area */
+	unsigned int nr;		/* pages */
+	uint64_t gpa;
+	enum page_state mapped;		/* what a mapped page is: PS_MAPPED, or less */
+	int fd;				/* the backing's file, -1 if none */
+	atomic_uchar *claimed;		/* one byte a page */
+	_Atomic uint64_t (*history)[PAGE_HISTORY];	/* last page words, by sequence */
+	void *priv;			/* the backing's */
+};
+
+/* One place of one region, immutable. */
+struct region_place {
+	struct region *region;
+	uint64_t gpa, size, hva, old_hva;	/* old_hva: where it was before the last move, or 0 */
+};
+
+/**
+ * region_create - a region with its host mapping, not yet a memslot
+ * @run: the scenario
+ * @ops: backing
+ * @pages: size in pages
+ *
+ * Return: the region, or NULL with run->sh->skip_reason set.
+ * Context: main thread of the child, before workers run.
+ */
+struct region *region_create(struct run *run, const struct backing_ops *ops, unsigned int pages);
+
+/* Make memslots of all regions, map them in the guest, fill them, publish the table. */
+void regions_publish_all(struct run *run);
+
+/* Give everything back. Context: main thread, workers are gone. */
+void regions_destroy(struct run *run);
+
+/**
+ * region_hva - where the region is now
+ *
+ * Takes and leaves an RCU read-side critical section. A claimed page's region does not move: the
+ * mover claims all pages.
+ */
+uint64_t region_hva(struct region *r);
+
+/**
+ * region_at - the place that holds a guest physical address
+ * @run: the scenario
+ * @gpa: address
+ * @place: copy of the place
+ *
+ * Return: true if there is one. Context: any registered thread, not in KVM_RUN.
+ */
+bool region_at(struct run *run, uint64_t gpa, struct region_place *place);
+
+/**
+ * region_move - publish a new host address
+ * @r: region, all pages claimed by the caller
+ * @hva: new address; the caller has moved the memslot
+ *
+ * Returns after a grace period: no reader knows the old address any more.
+ */
+void region_move(struct region *r, uint64_t hva);
+
+/* A fresh address range for @r, far from anything else; the caller maps it with MAP_FIXED. */
+uint64_t region_new_hva(struct region *r);
+
+/**
+ * region_claim - claim a random run of pages
+ * @r: region
+ * @rng: the caller's
+ * @max: at most so many pages (log-uniform below it)
+ * @first: first page claimed
+ *
+ * Return: how many pages are claimed from @first on; 0 when the place drawn was taken.
+ */
+unsigned int region_claim(struct region *r, struct rng *rng, unsigned int max, unsigned int *first);
+
+/* Claim all pages, or none: false. */
+bool region_claim_all(struct region *r);
+
+void region_release(struct region *r, unsigned int first, unsigned int nr);
+
+static inline uint64_t page_word(const struct region *r, unsigned int page)
+{
+	return __atomic_load_n(&ctl_words(r->run->ctl)[r->base + page], __ATOMIC_ACQUIRE);
+}
+
+/**
+ * pages_begin - a call that changes claimed pages starts
+ * @r, @first, @nr: claimed pages
+ * @to: state afterwards
+ * @lose: the call takes the content away
+ *
+ * From here on the old and the new answer are right.
+ */
+void pages_begin(struct region *r, unsigned int first, unsigned int nr, enum page_state to,
+		 bool lose);
+
+/**
+ * pages_end - the call has returned
+ * @state: state now; differs from pages_begin()'s when the call failed
+ * @lost: the content is gone: the generation goes up, old stamps are stale from here on
+ */
+void pages_end(struct region *r, unsigned int first, unsigned int nr, enum page_state state,
+	       bool lost);
+
+/* Write fill stamps through the host mapping, if the pages are in the region's mapped state. */
+void pages_fill(struct region *r, unsigned int first, unsigned int nr);
+
+/**
+ * page_states - which states was the page in between two page words?
+ * @r, @page: page
+ * @w1: word when the access began
+ * @w2: word now
+ *
+ * Return: bit mask of enum page_state, all bits when the history does not reach back to @w1.
+ */
+unsigned int page_states(struct region *r, unsigned int page, uint64_t w1, uint64_t w2);
+
+const char *page_state_name(enum page_state s);
+
+#endif /* CORE_REGION_H */

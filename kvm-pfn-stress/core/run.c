@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Failures and the operation rings: small things that every floor needs.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/known.h"
+#include "core/run.h"
+
+struct run *the_run;
+__thread struct worker *me;
+
+const char *const oracle_names[NR_ORACLES] = {
+	[ORACLE_CONTENT] = "content",
+	[ORACLE_CANARY] = "canary",
+	[ORACLE_REFCOUNT] = "refcount",
+	[ORACLE_OUTCOME] = "outcome",
+	[ORACLE_POISON] = "poison",
+	[ORACLE_LIVENESS] = "liveness",
+	[ORACLE_KERNEL_LOG] = "kernel-log",
+	[ORACLE_RESOURCES] = "resources",
+	[ORACLE_SUITE] = "suite",
+};
+
+static struct known_issues *known;
+static const char *release;
+
+uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+void record_op(struct worker *w, const char *what, uint64_t gpa, uint32_t pages)
+{
+	unsigned int i = atomic_fetch_add_explicit(&w->ws->ring_head, 1, memory_order_relaxed);
+	struct op_record *r = &w->ws->ring[i & (RING_OPS - 1)];
+
+	r->t_ns = now_ns();
+	r->gpa = gpa;
+	r->pages = pages;
+	strncpy(r->what, what, sizeof(r->what) - 1);
+}
+
+void fail_setup(const char *known_issues, const char *kernel_release)
+{
+	char err[256];
+
+	release = kernel_release;
+	if (!known_issues)
+		return;
+	known = known_load(known_issues, err, sizeof(err));
+	if (!known) {
+		fprintf(stderr, "kvm-pfn-stress: %s\n", err);
+		exit(2);
+	}
+}
+
+bool fail(struct shared *sh, enum oracle_id oracle, const struct failure *f, const char *detail)
+{
+	const char *op = f->op[0] ? f->op : "-", *id;
+	struct failure n = *f;
+	bool goes_on = false;
+	unsigned int i;
+
+	strncpy(n.oracle, oracle_names[oracle], sizeof(n.oracle) - 1);
+	snprintf(n.fingerprint, sizeof(n.fingerprint), "%s/%s/%s/%s%s%s", n.oracle, n.rule,
+		 n.backing[0] ? n.backing : "-", op, detail ? "/" : "", detail ? detail : "");
+	n.t_ms = (now_ns() - sh->start_ns) / 1000000;
+	n.count = 1;
+
+	id = known ? known_match(known, n.fingerprint, release, time(NULL)) : NULL;
+	if (id) {
+		strncpy(n.known, id, sizeof(n.known) - 1);
+		goes_on = true;
+	}
+	if (pthread_mutex_lock(&sh->lock) == EOWNERDEAD)
+		pthread_mutex_consistent(&sh->lock);
+	for (i = 0; i < sh->nr_failures; i++)
+		if (!strcmp(sh->failure[i].fingerprint, n.fingerprint))
+			break;
+	if (i < sh->nr_failures)
+		sh->failure[i].count++;
+	else if (i < MAX_FAILURES)
+		sh->failure[sh->nr_failures++] = n;
+	pthread_mutex_unlock(&sh->lock);
+	if (!goes_on)
+		atomic_store(&sh->stop, 1);
+	return goes_on;
+}

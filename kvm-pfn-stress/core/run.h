@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A scenario while it runs: the part that supervisor and child share (struct shared), and the part
+ * that the child's threads share (struct run).
+ */
+#ifndef CORE_RUN_H
+#define CORE_RUN_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "guest.h"
+#include "scenario.h"
+#include "module/pfn_helper.h"
+#include "core/rng.h"
+
+#define MAX_WORKERS	32
+#define MAX_REGIONS	16
+#define MAX_FAILURES	8
+#define MAX_POISON	1024
+#define RING_OPS	2048	/* a power of two */
+
+/* What kvm in this kernel does; found by probing (probe.c), the same for all scenarios. */
+struct caps {
+	bool unrefcounted;	/* maps pages without a refcount (the rework of 6.13) */
+	bool poison;		/* MADV_HWPOISON, and unpoison through debugfs */
+	bool helper;		/* the helper module is there */
+	uint64_t hooks;		/* PFNH_HOOK_* that this kernel lets us set */
+};
+
+enum worker_phase {
+	W_IDLE,		/* parked by the engine, or not there */
+	W_BUSY,		/* must make progress */
+	W_WAIT,		/* sleeps of its own accord */
+	W_DONE,
+};
+
+/* One operation, for the failure card. */
+struct op_record {
+	uint64_t t_ns;		/* CLOCK_MONOTONIC */
+	uint64_t gpa;
+	uint32_t pages;
+	char what[20];
+};
+
+struct worker_shared {
+	char name[32];		/* "vcpu0", "remap", ... */
+	bool is_vcpu;
+	atomic_int tid;
+	atomic_int phase;	/* enum worker_phase */
+	atomic_ulong progress;	/* goes up as long as the worker lives */
+	atomic_ulong injections;
+	atomic_ulong exits[16];	/* vCPUs: by enum run_result */
+	atomic_uint ring_head;
+	struct op_record ring[RING_OPS];
+};
+
+struct failure {
+	char oracle[16], rule[40], expected[96], got[160], backing[32], state[48], thread[32], op[16];
+	char fingerprint[160], known[32];
+	uint64_t gpa, hva, pfn;
+	uint64_t t_ms;
+	uint64_t count;		/* how often it was seen; the rest is of the first time */
+};
+
+struct oracle_count {
+	atomic_ulong checks;
+	char skip[96];		/* why it could not check */
+};
+
+enum oracle_id {
+	ORACLE_CONTENT, ORACLE_CANARY, ORACLE_REFCOUNT, ORACLE_OUTCOME, ORACLE_POISON,
+	ORACLE_LIVENESS, ORACLE_KERNEL_LOG, ORACLE_RESOURCES, ORACLE_SUITE, NR_ORACLES
+};
+
+extern const char *const oracle_names[NR_ORACLES];
+
+/* Survives the child: MAP_SHARED, made by the supervisor. */
+struct shared {
+	atomic_int stop;	/* end of the scenario, set by either side */
+	atomic_int running;	/* the child's threads run */
+	atomic_int aim_kill;	/* the supervisor wants waits for mmap_lock, to kill in them */
+	uint64_t start_ns;
+	struct caps caps;
+	atomic_int nr_workers;
+	struct worker_shared worker[MAX_WORKERS];
+	struct oracle_count oracle[NR_ORACLES];
+	pthread_mutex_t lock;	/* failures; robust, process-shared */
+	unsigned int nr_failures;
+	struct failure failure[MAX_FAILURES];
+	/* filled in by the child at its end */
+	struct pfnh_stats stats;
+	atomic_ulong faults;	/* accesses of all vCPUs (live) */
+	atomic_ulong access[OP_NR];
+	atomic_ulong skipped;
+	atomic_ulong sweep_pages, sweep_ns;
+	char skip_reason[128];
+	struct guest_ctl *ctl;	/* control area, mapped by the supervisor as well */
+	/* poisoned pfns that are not yet unpoisoned */
+	atomic_ulong poison[MAX_POISON];
+};
+
+struct region;
+struct worker;
+
+/* Private to the child. */
+struct run {
+	const struct scenario *sc;
+	struct shared *sh;
+	uint64_t seed;
+	unsigned int nr_vcpus;
+	struct kvm_vm *vm;
+	struct kvm_vcpu *vcpu[GUEST_MAX_VCPUS];
+	struct guest_ctl *ctl;
+	int helper_fd;		/* -1 without the module; this one carries the mark */
+	unsigned int nr_regions, nr_pages;
+	struct region *region[MAX_REGIONS];
+	struct worker *worker[MAX_WORKERS];
+	unsigned int nr_workers;
+	pthread_barrier_t barrier;
+};
+
+/* One thread. */
+struct worker {
+	struct run *run;
+	struct worker_shared *ws;
+	const struct consumer_ops *consumer;	/* one of these two */
+	const struct injector_ops *injector;
+	unsigned int id;	/* vCPU number, or number of the injector */
+	unsigned int weight;
+	pthread_t thread;
+	struct rng rng;
+	int cpu;		/* pinned to */
+	void *priv;		/* the plug-in's */
+};
+
+extern struct run *the_run;		/* of this child; signal handlers need it */
+extern __thread struct worker *me;	/* of this thread; NULL in the supervisor */
+
+uint64_t now_ns(void);
+
+static inline bool run_stopping(struct run *run)
+{
+	return atomic_load_explicit(&run->sh->stop, memory_order_relaxed);
+}
+
+/* The worker lives; the watchdog looks at this. */
+static inline void worker_progress(struct worker *w)
+{
+	atomic_fetch_add_explicit(&w->ws->progress, 1, memory_order_relaxed);
+}
+
+static inline void oracle_checked(struct run *run, enum oracle_id id, unsigned long n)
+{
+	atomic_fetch_add_explicit(&run->sh->oracle[id].checks, n, memory_order_relaxed);
+}
+
+/**
+ * record_op - remember an operation on pages for the failure card
+ * @w: the calling thread's worker
+ * @what: short text, at most 19 bytes
+ * @gpa: first byte
+ * @pages: how many
+ */
+void record_op(struct worker *w, const char *what, uint64_t gpa, uint32_t pages);
+
+/**
+ * fail - an oracle found a broken rule
+ * @sh: shared state
+ * @oracle: which
+ * @f: everything but oracle, fingerprint, known, t_ms and count
+ * @detail: last part of the fingerprint, or NULL
+ *
+ * A failure that is a known issue is counted; any other ends the scenario.
+ *
+ * Return: true when the scenario goes on (known issue).
+ * Context: any thread of child or supervisor.
+ */
+bool fail(struct shared *sh, enum oracle_id oracle, const struct failure *f, const char *detail);
+
+/* The known-issues file and the kernel it is matched with; before the first fork. */
+void fail_setup(const char *known_issues, const char *kernel_release);
+
+#endif /* CORE_RUN_H */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Signals, told to the thread that got them.
+ */
+#ifndef CORE_SIGNALS_H
+#define CORE_SIGNALS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct thread_signals {
+	volatile unsigned long kicks;	/* SIGUSR1 */
+	volatile unsigned long sigbus;	/* SIGBUS of which the rest is the last: */
+	volatile int code, lsb;
+	volatile uint64_t addr;
+};
+
+extern __thread struct thread_signals my_signals;
+
+/* Install the handlers; for the whole child. */
+void signals_setup(void);
+
+/* Let this thread's SIGBUS be recorded in my_signals instead of ending the program. */
+void signals_expect_sigbus(bool expect);
+
+#endif /* CORE_SIGNALS_H */

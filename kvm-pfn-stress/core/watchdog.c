@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <string.h>
+
+#include "core/proc.h"
+#include "core/watchdog.h"
+
+enum stuck watch_task(struct watch *wt, pid_t pid, pid_t tid, uint64_t progress)
+{
+	uint64_t cpu = proc_cpu_ns(pid, tid), idle = proc_idle_ms(), wall = now_ns();
+
+	if (!wt->started || wt->progress != progress) {
+		*wt = (struct watch){ progress, cpu, idle, wall, true };
+		return NOT_STUCK;
+	}
+	if (cpu - wt->cpu_ns > STUCK_CPU_NS)
+		return STUCK_SPINS;
+	if (wall - wt->wall_ns > STUCK_SLEEP_MS * 1000000ull && idle - wt->idle_ms > STUCK_IDLE_MS &&
+	    cpu - wt->cpu_ns < STUCK_CPU_NS / 8)
+		return STUCK_SLEEPS;
+	return NOT_STUCK;
+}
+
+static uint64_t progress_of(struct shared *sh, unsigned int i)
+{
+	uint64_t p = atomic_load(&sh->worker[i].progress);
+
+	/* vCPU workers come first: worker i runs vCPU i */
+	if (sh->worker[i].is_vcpu)
+		p += __atomic_load_n(&sh->ctl->vcpu[i].ops, __ATOMIC_ACQUIRE);
+	return p;
+}
+
+static void describe(struct shared *sh, unsigned int i, pid_t pid, enum stuck how)
+{
+	struct worker_shared *ws = &sh->worker[i];
+	pid_t tid = atomic_load(&ws->tid);
+	struct failure f = { 0 };
+
+	snprintf(f.rule, sizeof(f.rule), "%s-%s", ws->is_vcpu ? "vcpu" : ws->name,
+		 how == STUCK_SPINS ? "spins" : "sleeps");
+	snprintf(f.thread, sizeof(f.thread), "%s", ws->name);
+	snprintf(f.expected, sizeof(f.expected), "progress within %d s of CPU or %d s of sleep",
+		 (int)(STUCK_CPU_NS / 1000000000), STUCK_SLEEP_MS / 1000);
+	snprintf(f.got, sizeof(f.got), "state %c ", proc_state(pid, tid));
+	proc_stack(pid, tid, f.got + strlen(f.got), sizeof(f.got) - strlen(f.got));
+	if (ws->is_vcpu && sh->ctl->vcpu[i].page < sh->ctl->nr_pages) {
+		uint64_t page = sh->ctl->vcpu[i].page;
+
+		f.gpa = ctl_gva(sh->ctl)[page] - REGION_GVA_OFFSET;
+		snprintf(f.state, sizeof(f.state), "word 0x%lx", ctl_words(sh->ctl)[page]);
+	}
+	fail(sh, ORACLE_LIVENESS, &f, NULL);
+}
+
+bool watch_workers(struct shared *sh, pid_t pid, struct watch wt[MAX_WORKERS])
+{
+	unsigned int i, n = atomic_load(&sh->nr_workers);
+	bool stuck = false;
+
+	for (i = 0; i < n; i++) {
+		enum stuck how;
+
+		if (atomic_load(&sh->worker[i].phase) != W_BUSY)
+			continue;
+		how = watch_task(&wt[i], pid, atomic_load(&sh->worker[i].tid), progress_of(sh, i));
+		atomic_fetch_add(&sh->oracle[ORACLE_LIVENESS].checks, 1);
+		if (how == NOT_STUCK)
+			continue;
+		describe(sh, i, pid, how);
+		stuck = true;
+	}
+	return stuck;
+}

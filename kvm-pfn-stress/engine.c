@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One scenario, in a child of the supervisor: build VM and regions, start the threads, wait for the
+ * end, look at everything once it is quiet, take it apart.
+ */
+#include <errno.h>
+#include <numa.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/compat.h"
+#include "arch/arch.h"
+#include "core/helper.h"
+#include "core/poison.h"
+#include "core/proc.h"
+#include "core/region.h"
+#include "core/signals.h"
+#include "engine.h"
+#include "oracles/quiet.h"
+#include "plugins.h"
+
+#define CTL_SLOT	1
+#define DEFAULT_PAGES	64
+
+/* Exit status of a kselftest that could not run. */
+#define EXIT_SKIP	4
+
+unsigned int engine_pages(const struct scenario *sc)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < sc->nr_regions; i++)
+		n += sc->regions[i].value ? sc->regions[i].value : DEFAULT_PAGES;
+	return n;
+}
+
+static struct worker *worker_add(struct run *run, const char *name, bool is_vcpu)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+
+	w->run = run;
+	w->ws = &run->sh->worker[run->nr_workers];
+	w->ws->is_vcpu = is_vcpu;
+	snprintf(w->ws->name, sizeof(w->ws->name), "%s", name);
+	rng_seed(&w->rng, run->seed, run->nr_workers + 1);
+	run->worker[run->nr_workers++] = w;
+	return w;
+}
+
+/* Spread threads over CPUs: vCPUs first, so that each has one to itself if there are enough. */
+static void pin(struct worker *w, unsigned int n)
+{
+	static cpu_set_t all;
+	int cpus, i, skip;
+	cpu_set_t one;
+
+	if (!CPU_COUNT(&all))
+		sched_getaffinity(0, sizeof(all), &all);
+	cpus = CPU_COUNT(&all);
+	skip = n % cpus;
+	for (i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &all) && !skip--)
+			break;
+	w->cpu = i;
+	CPU_ZERO(&one);
+	CPU_SET(i, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	if (numa_available() >= 0)
+		numa_set_localalloc();
+}
+
+static void vcpu_access_weights(const struct scenario *sc, struct guest_vcpu *g)
+{
+	static const char *const names[OP_NR] = { "load", "store", "rmw", "exec" };
+	unsigned int weight[OP_NR] = { 6, 6, 2, 2 }, total = 0, i, op, n = 0;
+
+	if (sc->nr_access)
+		memset(weight, 0, sizeof(weight));
+	for (i = 0; i < sc->nr_access; i++)
+		for (op = 0; op < OP_NR; op++)
+			if (!strcmp(sc->access[i].name, names[op]))
+				weight[op] = sc->access[i].value ? sc->access[i].value : 1;
+	for (op = 0; op < OP_NR; op++)
+		total += weight[op];
+	for (op = 0; op < OP_NR; op++)
+		for (i = 0; i < weight[op] * 16 / total && n < 16; i++)
+			g->access[n++] = op;
+	while (n < 16) {
+		g->access[n] = g->access[n / 2];
+		n++;
+	}
+}
+
+static void *worker_thread(void *arg)
+{
+	struct worker *w = arg;
+	struct run *run = w->run;
+	unsigned int made;
+
+	me = w;
+	pin(w, w->ws - run->sh->worker);
+	rcu_register_thread();
+	atomic_store(&w->ws->tid, syscall(SYS_gettid));
+	if (w->consumer)
+		signals_expect_sigbus(true);
+	pthread_barrier_wait(&run->barrier);
+	atomic_store(&w->ws->phase, W_BUSY);
+
+	if (w->consumer) {
+		w->consumer->run(w);
+	} else {
+		while (!run_stopping(run)) {
+			made = w->injector->step(w);
+			atomic_fetch_add_explicit(&w->ws->injections, made, memory_order_relaxed);
+			worker_progress(w);
+			if (w->injector->gap_us)
+				usleep(rng_log(&w->rng, w->injector->gap_us / w->weight + 1));
+		}
+	}
+	atomic_store(&w->ws->phase, W_DONE);
+	rcu_unregister_thread();
+	return NULL;
+}
+
+static bool add_workers(struct run *run)
+{
+	const struct scenario *sc = run->sc;
+	unsigned int i, v;
+	char name[32];
+
+	for (v = 0; v < run->nr_vcpus; v++) {
+		const char *c = sc->nr_consumers ? sc->consumers[v % sc->nr_consumers].name : "vcpu";
+		struct worker *w;
+
+		snprintf(name, sizeof(name), "vcpu%u", v);
+		w = worker_add(run, name, true);
+		w->consumer = consumer_find(c);
+		w->id = v;
+	}
+	for (i = 0; i < sc->nr_injectors; i++) {
+		const struct injector_ops *inj = injector_find(sc->injectors[i].name);
+		struct worker *w;
+
+		if (inj->by_supervisor)
+			continue;
+		w = worker_add(run, inj->name, false);
+		w->injector = inj;
+		w->id = i;
+		w->weight = sc->injectors[i].value ? sc->injectors[i].value : 1;
+		if (inj->start)
+			inj->start(w);
+	}
+	return true;
+}
+
+static bool add_regions(struct run *run)
+{
+	const struct scenario *sc = run->sc;
+	unsigned int i;
+
+	for (i = 0; i < sc->nr_regions; i++) {
+		unsigned int pages = sc->regions[i].value ? sc->regions[i].value : DEFAULT_PAGES;
+
+		if (!region_create(run, backing_find(sc->regions[i].name), pages))
+			return false;
+	}
+	for (i = 0; i < run->nr_workers; i++) {
+		const struct injector_ops *inj = run->worker[i]->injector;
+		const char *why = inj && inj->unsupported ? inj->unsupported(run) : NULL;
+
+		if (why) {
+			snprintf(run->sh->skip_reason, sizeof(run->sh->skip_reason), "%s: %s",
+				 inj->name, why);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void add_vm(struct run *run)
+{
+	uint64_t size = ctl_size(run->nr_pages, run->nr_vcpus);
+	unsigned int v;
+
+	size = (size + GUEST_PAGE_SIZE - 1) & ~(GUEST_PAGE_SIZE - 1);
+	run->vm = compat_vm_create(run->nr_vcpus, run->nr_pages / 256 + 512, guest_main, run->vcpu);
+	arch_vm_setup(run->vm);
+
+	run->ctl = run->sh->ctl;
+	memset(run->ctl, 0, size);
+	run->ctl->nr_pages = run->nr_pages;
+	run->ctl->nr_vcpus = run->nr_vcpus;
+	vm_set_user_memory_region(run->vm, CTL_SLOT, 0, CTL_GPA, size, run->ctl);
+	virt_map(run->vm, CTL_GVA, CTL_GPA, size / GUEST_PAGE_SIZE);
+	for (v = 0; v < run->nr_vcpus; v++) {
+		struct guest_vcpu *g = &run->ctl->vcpu[v];
+
+		rng_seed(&g->rng, run->seed, 1000 + v);
+		vcpu_access_weights(run->sc, g);
+		g->page = ~0ull;
+		vcpu_args_set(run->vcpu[v], 1, (uint64_t)v);
+	}
+	regions_publish_all(run);
+}
+
+static void collect(struct run *run)
+{
+	struct shared *sh = run->sh;
+	long long pf = proc_number("/sys/kernel/debug/kvm/pf_taken", -1);
+	unsigned int v, op;
+
+	for (v = 0; v < run->nr_vcpus; v++) {
+		const struct guest_vcpu *g = &run->ctl->vcpu[v];
+
+		for (op = 0; op < OP_NR; op++)
+			atomic_fetch_add(&sh->access[op], g->count[op]);
+		atomic_fetch_add(&sh->skipped, g->skipped);
+		oracle_checked(run, ORACLE_CONTENT, g->checks);
+	}
+	if (pf > 0)
+		atomic_store(&sh->faults, pf);
+	if (run->helper_fd >= 0)
+		ioctl(run->helper_fd, PFNH_STATS, &sh->stats);
+}
+
+int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsigned int vcpus)
+{
+	struct run *run = calloc(1, sizeof(*run));
+	unsigned int i;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	the_run = run;
+	run->sc = sc;
+	run->sh = sh;
+	run->seed = seed;
+	run->nr_vcpus = sc->vcpus ? sc->vcpus : vcpus;
+	signals_setup();
+	rcu_register_thread();
+
+	run->helper_fd = sh->caps.helper ? helper_open() : -1;
+	if (run->helper_fd >= 0)
+		ioctl(run->helper_fd, PFNH_MARK);
+	add_workers(run);
+	if (!add_regions(run))
+		return EXIT_SKIP;
+	add_vm(run);
+
+	atomic_store(&sh->nr_workers, run->nr_workers);
+	pthread_barrier_init(&run->barrier, NULL, run->nr_workers + 1);
+	for (i = 0; i < run->nr_workers; i++)
+		pthread_create(&run->worker[i]->thread, NULL, worker_thread, run->worker[i]);
+	pthread_barrier_wait(&run->barrier);
+	atomic_store(&sh->running, 1);
+
+	while (!run_stopping(run))
+		usleep(2000);
+	__atomic_store_n(&run->ctl->pause, 1, __ATOMIC_SEQ_CST);
+	/* A worker that never comes back is the watchdog's: it kills this process. */
+	rcu_thread_offline();
+	for (i = 0; i < run->nr_workers; i++)
+		pthread_join(run->worker[i]->thread, NULL);
+	rcu_thread_online();
+
+	collect(run);
+	for (i = 0; i < run->nr_workers; i++)
+		if (run->worker[i]->injector && run->worker[i]->injector->stop)
+			run->worker[i]->injector->stop(run->worker[i]);
+	poison_undo_all(sh);
+	canary_check(run);
+	refcount_check(run);
+	kvm_vm_free(run->vm);
+	regions_destroy(run);
+	atomic_store(&sh->running, 0);
+	return 0;
+}

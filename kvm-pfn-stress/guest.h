@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the guest program and the host share: the control area, a memslot of its own that no injector
+ * ever touches.
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <stdint.h>
+
+#include "core/rng.h"
+#include "core/stamp.h"
+
+#define GUEST_MAX_VCPUS		8
+#define GUEST_MAX_PAGES		32768
+#define GUEST_PAGE_SHIFT	12
+#define GUEST_PAGE_SIZE		(1ul << GUEST_PAGE_SHIFT)
+
+#define CTL_GPA			0xc0000000ul
+#define CTL_GVA			0x5000000000ul
+#define REGION_GPA		0x100000000ul	/* of region 0; the next is 1 GiB further up */
+#define REGION_GPA_STRIDE	0x40000000ul
+#define REGION_GVA_OFFSET	0x6000000000ul	/* gva = gpa + this */
+
+/* Where in a test page things are. The fill stamp is the immediate of "mov $stamp, %rax; ret". */
+#define PAGE_CODE_OFF		6
+#define PAGE_FILL_OFF		8
+#define PAGE_RET_OFF		16
+#define PAGE_OWN_OFF(vcpu)	(64 + 64 * (vcpu))
+
+enum access_op { OP_LOAD, OP_STORE, OP_RMW, OP_EXEC, OP_NR };
+
+/* How an access ended, as the guest sees it. */
+enum access_status {
+	ACCESS_DONE,
+	ACCESS_SKIPPED,	/* the host skipped the instruction: KVM_RUN failed, as it had to */
+	ACCESS_TRAPPED,	/* the guest took an exception (executing a page that nobody filled) */
+};
+
+/* What a guest tells the host by GUEST_SYNC(). */
+enum guest_sync {
+	SYNC_PAUSE = 1,	/* saw ctl->pause, waits to be run again */
+	SYNC_SWEEP,	/* sweep mode: touched every page once */
+	SYNC_REPORT,	/* vcpu->report is a broken rule */
+};
+
+enum guest_rule {
+	RULE_NONE,
+	RULE_TORN,	/* not a stamp at all, or that of another page or writer */
+	RULE_STALE,	/* a generation that was closed before the access began */
+	RULE_FUTURE,	/* a generation that nobody has written yet */
+	RULE_LOST,	/* a completed store is not there */
+	RULE_ACCESS,	/* an access was completed that had to fail */
+	RULE_NR
+};
+
+struct guest_report {
+	uint64_t rule;		/* enum guest_rule */
+	uint64_t got, expected;
+};
+
+struct guest_vcpu {
+	/* written by the host while the guest does not run */
+	struct rng rng;
+	uint8_t access[16];	/* enum access_op, drawn uniformly */
+	uint64_t sweep;		/* touch all pages once, in order, by stores; then SYNC_SWEEP */
+	/* written by the guest */
+	uint64_t ops;		/* accesses that ended */
+	uint64_t skipped;	/* ... of which the host skipped */
+	uint64_t count[OP_NR];
+	uint64_t checks;	/* words compared */
+	/* the access under way */
+	uint64_t page, op, word;
+	uint64_t seq;
+	struct guest_report report;
+	/* written by the host during the access: it was completed by an MMIO exit */
+	uint64_t mmio;
+	uint64_t pad[7];
+} __attribute__((aligned(64)));
+
+struct guest_ctl {
+	uint64_t pause;
+	uint64_t nr_pages;
+	uint64_t nr_vcpus;
+	uint64_t pad[5];
+	struct guest_vcpu vcpu[GUEST_MAX_VCPUS];
+	/*
+	 * Followed by, see ctl_*() below:
+	 *	uint64_t word[nr_pages]			page words
+	 *	uint64_t gva[nr_pages]
+	 *	uint64_t own[nr_vcpus][nr_pages]	last store of each vCPU to its own word there
+	 */
+};
+
+static inline uint64_t *ctl_words(struct guest_ctl *c)
+{
+	return (uint64_t *)(c + 1);
+}
+
+static inline uint64_t *ctl_gva(struct guest_ctl *c)
+{
+	return ctl_words(c) + c->nr_pages;
+}
+
+static inline uint64_t *ctl_own(struct guest_ctl *c, unsigned int vcpu)
+{
+	return ctl_words(c) + (2 + vcpu) * c->nr_pages;
+}
+
+static inline uint64_t ctl_size(unsigned int pages, unsigned int vcpus)
+{
+	return sizeof(struct guest_ctl) + (2ul + vcpus) * pages * sizeof(uint64_t);
+}
+
+/**
+ * guest_main - the hammering loop; the first function that a vCPU runs
+ * @id: number of the vCPU
+ *
+ * Runs in the guest: no libc, no host data but the control area at CTL_GVA.
+ */
+void guest_main(uint64_t id);
+
+#endif /* GUEST_H */

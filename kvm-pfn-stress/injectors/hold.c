@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The module holds mmap_lock for writing for a while: faults that need it wait, and a fatal signal
+ * finds them waiting (mmap_read_lock_killable() in GUP).
+ */
+#include <sys/ioctl.h>
+
+#include "injectors/inject.h"
+
+static const char *hold_unsupported(struct run *run)
+{
+	return run->helper_fd < 0 ? "the helper module is not loaded" : NULL;
+}
+
+static unsigned int hold_step(struct worker *w)
+{
+	struct pfnh_hold h = { .us = rng_log(&w->rng, 4000) };
+
+	if (atomic_load(&w->run->sh->aim_kill))
+		h.us = 20000 + rng_below(&w->rng, 80000);
+	record_op(w, "mmap_lock held", 0, 0);
+	if (ioctl(w->run->helper_fd, PFNH_HOLD, &h))
+		inject_broken(w, NULL, "PFNH_HOLD");
+	return 1;
+}
+
+const struct injector_ops injector_hold = {
+	.name = "hold",
+	.describe = "hold mmap_lock for writing for up to 4 ms",
+	.gap_us = 4000,
+	.unsupported = hold_unsupported,
+	.step = hold_step,
+};

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What injectors share: claiming a place, filling it again, pausing.
+ */
+#ifndef INJECTORS_INJECT_H
+#define INJECTORS_INJECT_H
+
+#include "plugins.h"
+
+/**
+ * inject_claim - claim a random run of pages of a random region
+ * @w: the injector's worker
+ * @max: pages at most
+ * @first, @nr: the run
+ * @fits: takes a region or not; NULL takes all
+ *
+ * Return: the region, or NULL when nothing could be claimed this time.
+ */
+struct region *inject_claim(struct worker *w, unsigned int max, unsigned int *first,
+			    unsigned int *nr, bool (*fits)(const struct region *r));
+
+/* Does any region of this scenario fit? For unsupported(). */
+bool inject_any(struct run *run, bool (*fits)(const struct region *r));
+
+/* Fill about half of the pages, so that faults meet both present and absent host PTEs. */
+void inject_fill(struct worker *w, struct region *r, unsigned int first, unsigned int nr,
+		 bool lost);
+
+/* Sleep log-uniformly up to @us microseconds; not at all once in four. */
+void inject_pause(struct worker *w, uint32_t us);
+
+/* A system call failed that can't fail: the scenario ends as a failure of the suite. */
+void inject_broken(struct worker *w, struct region *r, const char *what);
+
+#endif /* INJECTORS_INJECT_H */

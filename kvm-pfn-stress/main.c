@@ -1,0 +1,888 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The supervisor: one child per scenario, its verdict, and the oracles that look from outside.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/kvm.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/event.h"
+#include "core/helper.h"
+#include "core/poison.h"
+#include "core/proc.h"
+#include "core/watchdog.h"
+#include "engine.h"
+#include "oracles/outcome.h"
+#include "oracles/outside.h"
+#include "plugins.h"
+#include "probe.h"
+
+#define MAX_SCENARIOS	256
+#define MIN_SLOT_MS	500
+#define TICK_US		10000
+#define WATCH_MS	250
+#define STARTUP_MS	60000	/* wall clock, for building a VM on a starved host */
+#define DEATH_MS	60000	/* likewise, for a killed process to go away */
+
+enum verdict { PASS, FAIL, SKIP };
+
+static const char *const verdict_names[] = { "pass", "fail", "skip" };
+
+static struct {
+	const char *dir, *known;
+	const char *names[MAX_SCENARIOS];
+	unsigned int nr_names;
+	uint64_t duration_ms, seed;
+	unsigned int vcpus;
+	bool fail_fast, events, list, check;
+} opt = {
+	.dir = "scenarios",
+	.duration_ms = 60000,
+	.vcpus = 2,
+};
+
+static struct shared *sh;
+static int helper = -1;		/* the supervisor's own descriptor, for statistics */
+static volatile sig_atomic_t interrupted;
+
+/* Sums over all children of one scenario. */
+struct totals {
+	uint64_t faults, kills, kills_waiting;
+	uint64_t injections[MAX_WORKERS];
+	char names[MAX_WORKERS][32];
+	unsigned int nr_names;
+	uint64_t exits[NR_RESULTS];
+	uint64_t cpu_ms;
+	struct pfnh_stats before;
+};
+
+static bool plugin_known(const char *kind, const char *name)
+{
+	if (!strcmp(kind, "backing"))
+		return backing_find(name);
+	if (!strcmp(kind, "consumer"))
+		return consumer_find(name);
+	if (!strcmp(kind, "injector"))
+		return injector_find(name);
+	for (int i = 0; i < NR_ORACLES; i++)
+		if (!strcmp(oracle_names[i], name))
+			return true;
+	return false;
+}
+
+static void stats_now(struct pfnh_stats *st)
+{
+	memset(st, 0, sizeof(*st));
+	if (helper >= 0)
+		ioctl(helper, PFNH_STATS, st);
+}
+
+static uint64_t window_hits(const struct totals *t)
+{
+	struct pfnh_stats st;
+
+	stats_now(&st);
+	return st.stale - t->before.stale;
+}
+
+static uint64_t injections(const struct totals *t)
+{
+	uint64_t n = t->kills;
+	unsigned int i;
+
+	for (i = 0; i < t->nr_names; i++)
+		n += t->injections[i];
+	for (i = 0; i < (unsigned int)atomic_load(&sh->nr_workers); i++)
+		n += atomic_load(&sh->worker[i].injections);
+	return n;
+}
+
+/* Take the dead (or dying) child's counters over, before the next one starts from zero. */
+static void add_child(struct totals *t)
+{
+	unsigned int i, k, n = atomic_load(&sh->nr_workers);
+
+	for (i = 0; i < n; i++) {
+		struct worker_shared *ws = &sh->worker[i];
+
+		for (k = 0; k < NR_RESULTS; k++)
+			t->exits[k] += atomic_load(&ws->exits[k]);
+		if (ws->is_vcpu)
+			continue;
+		for (k = 0; k < t->nr_names && strcmp(t->names[k], ws->name); k++)
+			;
+		if (k == t->nr_names)
+			snprintf(t->names[t->nr_names++], sizeof(t->names[0]), "%s", ws->name);
+		t->injections[k] += atomic_load(&ws->injections);
+	}
+	t->faults += atomic_load(&sh->faults);
+	atomic_store(&sh->nr_workers, 0);
+	atomic_store(&sh->faults, 0);
+}
+
+static void child_failed(const char *rule, const char *got)
+{
+	struct failure f = { 0 };
+
+	snprintf(f.rule, sizeof(f.rule), "%s", rule);
+	snprintf(f.expected, sizeof(f.expected), "the scenario's process ends by itself");
+	snprintf(f.got, sizeof(f.got), "%s", got);
+	fail(sh, ORACLE_SUITE, &f, NULL);
+}
+
+static pid_t start_child(const struct scenario *sc, uint64_t seed)
+{
+	pid_t pid;
+
+	atomic_store(&sh->running, 0);
+	atomic_store(&sh->aim_kill, 0);
+	memset(sh->worker, 0, sizeof(sh->worker));
+	pid = fork();
+	if (!pid) {
+		signal(SIGINT, SIG_DFL);
+		signal(SIGTERM, SIG_DFL);
+		_exit(engine_run(sc, sh, seed, opt.vcpus));
+	}
+	return pid;
+}
+
+/* Which thread does the dead wait for? */
+static void unkillable(pid_t pid)
+{
+	struct failure f = { 0 };
+	char path[64];
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(f.rule, sizeof(f.rule), "unkillable");
+	snprintf(f.expected, sizeof(f.expected), "a fatal signal ends every task in bounded time");
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	d = opendir(path);
+	while (d && (e = readdir(d))) {
+		pid_t tid = atoi(e->d_name);
+		char state = tid ? proc_state(pid, tid) : 0;
+
+		if (!state || strchr("ZX", state))
+			continue;
+		snprintf(f.thread, sizeof(f.thread), "tid %d", tid);
+		snprintf(f.got, sizeof(f.got), "state %c ", state);
+		proc_stack(pid, tid, f.got + strlen(f.got), sizeof(f.got) - strlen(f.got));
+		break;
+	}
+	if (d)
+		closedir(d);
+	fail(sh, ORACLE_LIVENESS, &f, NULL);
+}
+
+static void reaped(struct totals *t, const struct rusage *ru)
+{
+	t->cpu_ms += (ru->ru_utime.tv_sec + ru->ru_stime.tv_sec) * 1000 +
+		     (ru->ru_utime.tv_usec + ru->ru_stime.tv_usec) / 1000;
+}
+
+/*
+ * SIGKILL and wait. Bounded like all liveness: by the time that the task slept while CPUs idled, by
+ * the CPU time that it used, and at last by the wall clock. Returns false if it does not die.
+ */
+static bool kill_child(pid_t pid, struct totals *t)
+{
+	uint64_t start = now_ns(), looked = 0;
+	struct watch wt[2] = { 0 };
+	struct rusage ru;
+
+	kill(pid, SIGKILL);
+	for (;;) {
+		uint64_t ms = (now_ns() - start) / 1000000;
+		enum stuck how = NOT_STUCK;
+		unsigned int i;
+
+		if (wait4(pid, NULL, WNOHANG, &ru) == pid) {
+			reaped(t, &ru);
+			atomic_fetch_add(&sh->oracle[ORACLE_LIVENESS].checks, 1);
+			return true;
+		}
+		usleep(2000);
+		if (ms - looked < WATCH_MS)
+			continue;
+		looked = ms;
+		for (i = 0; i < (unsigned int)atomic_load(&sh->nr_workers) && how == NOT_STUCK; i++) {
+			pid_t tid = atomic_load(&sh->worker[i].tid);
+
+			if (!proc_state(pid, tid))
+				continue;
+			how = watch_task(&wt[0], pid, tid, tid);
+			break;		/* the first thread that is still there */
+		}
+		if (how == NOT_STUCK)
+			how = watch_task(&wt[1], pid, pid, 1);
+		if (how != NOT_STUCK || ms > DEATH_MS) {
+			unkillable(pid);
+			return false;
+		}
+	}
+}
+
+static void live(const struct scenario *sc, struct totals *t, uint64_t start)
+{
+	struct event e;
+	uint64_t now = t->faults;
+	long long pf = proc_number("/sys/kernel/debug/kvm/pf_taken", 0);
+
+	event_begin(&e, "live");
+	event_str(&e, "scenario", sc->name);
+	event_num(&e, "t_ms", (now_ns() - start) / 1000000);
+	event_num(&e, "faults", now + pf);
+	event_num(&e, "injections", injections(t));
+	event_num(&e, "hits", window_hits(t));
+	event_str(&e, "phase", atomic_load(&sh->running) ? "run" : "setup");
+	event_end(&e);
+}
+
+static bool has_kill(const struct scenario *sc)
+{
+	for (unsigned int i = 0; i < sc->nr_injectors; i++)
+		if (injector_find(sc->injectors[i].name)->by_supervisor)
+			return true;
+	return false;
+}
+
+/* Is one of the vCPU threads asleep in its wait for mmap_lock? */
+static bool vcpu_waits(pid_t pid)
+{
+	char stack[512];
+	unsigned int i;
+
+	for (i = 0; i < (unsigned int)atomic_load(&sh->nr_workers); i++) {
+		if (!sh->worker[i].is_vcpu)
+			continue;
+		proc_stack(pid, atomic_load(&sh->worker[i].tid), stack, sizeof(stack));
+		if (strstr(stack, "rwsem_down_read") || strstr(stack, "down_read_killable"))
+			return true;
+	}
+	return false;
+}
+
+/* End of a life of a process under the kill injector: wait for the right moment, then kill. */
+static bool kill_in_wait(pid_t pid, struct totals *t, struct rng *rng)
+{
+	uint64_t until;
+	bool waits = false;
+
+	usleep(rng_log(rng, 100000));
+	atomic_store(&sh->aim_kill, 1);
+	for (until = now_ns() + 300000000ull; now_ns() < until && !waits;) {
+		waits = vcpu_waits(pid);
+		if (!waits)
+			usleep(500);
+	}
+	t->faults += proc_number("/sys/kernel/debug/kvm/pf_taken", 0);
+	t->kills++;
+	t->kills_waiting += waits;
+	return kill_child(pid, t);
+}
+
+/*
+ * One life of a child: from fork to its end. Returns false when it can't be got rid of, and the
+ * kernel has to be booted again.
+ */
+static bool one_child(const struct scenario *sc, struct totals *t, uint64_t start, uint64_t end,
+		      uint64_t seed, struct rng *rng)
+{
+	struct watch wt[MAX_WORKERS] = { 0 };
+	uint64_t born = now_ns(), last_live = now_ns(), last_watch = now_ns();
+	pid_t pid = start_child(sc, seed);
+	struct rusage ru;
+	char text[64];
+	int status;
+
+	for (;;) {
+		uint64_t now;
+
+		usleep(TICK_US);
+		now = now_ns();
+		if (wait4(pid, &status, WNOHANG, &ru) == pid)
+			break;
+		if (interrupted || (atomic_load(&sh->running) && now >= end))
+			atomic_store(&sh->stop, 1);
+		if (now - last_live > 1000000000ull) {
+			last_live = now;
+			live(sc, t, start);
+		}
+		if (atomic_load(&sh->running) && has_kill(sc) && !atomic_load(&sh->stop)) {
+			bool died = kill_in_wait(pid, t, rng);
+
+			add_child(t);
+			return died;
+		}
+		if (now - last_watch < WATCH_MS * 1000000ull)
+			continue;
+		last_watch = now;
+		if (atomic_load(&sh->running) ? watch_workers(sh, pid, wt) :
+		    now - born > STARTUP_MS * 1000000ull) {
+			if (!atomic_load(&sh->running))
+				child_failed("startup", "the VM was not ready in time");
+			t->faults += proc_number("/sys/kernel/debug/kvm/pf_taken", 0);
+			add_child(t);
+			return kill_child(pid, t);
+		}
+	}
+	reaped(t, &ru);
+	add_child(t);
+	if (WIFSIGNALED(status)) {
+		snprintf(text, sizeof(text), "signal %d (%s)", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)));
+		child_failed("child-died", text);
+	} else if (WEXITSTATUS(status) && WEXITSTATUS(status) != 4) {
+		snprintf(text, sizeof(text), "exit status %d: see the console", WEXITSTATUS(status));
+		child_failed(WEXITSTATUS(status) == 254 ? "test-assert" : "child-exit", text);
+	}
+	return true;
+}
+
+static void report_count(const char *scenario, const char *kind, const char *name, uint64_t value)
+{
+	struct event e;
+
+	event_begin(&e, "count");
+	event_str(&e, "scenario", scenario);
+	event_str(&e, "kind", kind);
+	event_str(&e, "name", name);
+	event_num(&e, "value", value);
+	event_end(&e);
+}
+
+static void report_counts(const struct scenario *sc, const struct totals *t)
+{
+	static const char *const ops[OP_NR] = { "load", "store", "rmw", "exec" };
+	struct pfnh_stats st;
+	unsigned int i;
+
+	stats_now(&st);
+	for (i = 0; i < t->nr_names; i++)
+		report_count(sc->name, "injection", t->names[i], t->injections[i]);
+	if (has_kill(sc)) {
+		report_count(sc->name, "injection", "kill", t->kills);
+		report_count(sc->name, "wait", "killed-in-mmap-lock", t->kills_waiting);
+	}
+	if (sh->caps.hooks & PFNH_HOOK_STALE)
+		report_count(sc->name, "window", "stale", st.stale - t->before.stale);
+	if (sh->caps.hooks & PFNH_HOOK_FAULTIN) {
+		report_count(sc->name, "window", "early", st.early - t->before.early);
+		report_count(sc->name, "window", "faultin", st.faultin - t->before.faultin);
+	}
+	if (sh->caps.hooks & PFNH_HOOK_INVALIDATE)
+		report_count(sc->name, "window", "invalidate", st.invalidate - t->before.invalidate);
+	if (sh->caps.hooks & PFNH_HOOK_LOCK_WAIT)
+		report_count(sc->name, "wait", "mmap-lock", st.lock_waits - t->before.lock_waits);
+	for (i = 0; i < OP_NR; i++)
+		report_count(sc->name, "access", ops[i], atomic_load(&sh->access[i]));
+	report_count(sc->name, "access", "skipped", atomic_load(&sh->skipped));
+	for (i = 0; i < NR_RESULTS; i++)
+		if (t->exits[i])
+			report_count(sc->name, "exit", run_result_names[i], t->exits[i]);
+	if (atomic_load(&sh->sweep_ns)) {
+		report_count(sc->name, "access", "sweep-pages", atomic_load(&sh->sweep_pages));
+		report_count(sc->name, "access", "sweep-ns", atomic_load(&sh->sweep_ns));
+	}
+}
+
+/* The last operations on the failing page, oldest first. */
+static void report_ops(const struct scenario *sc, const struct failure *f)
+{
+	struct { const struct op_record *r; const char *thread; } last[24];
+	unsigned int n = 0, w, i, k;
+	struct event e;
+
+	for (w = 0; w < MAX_WORKERS; w++) {
+		const struct worker_shared *ws = &sh->worker[w];
+
+		for (i = 0; i < RING_OPS; i++) {
+			const struct op_record *r = &ws->ring[i];
+
+			if (!r->t_ns || (f->gpa && r->pages &&
+			    (f->gpa < r->gpa || f->gpa - r->gpa >= r->pages * GUEST_PAGE_SIZE)))
+				continue;
+			/* insertion into the newest 24, sorted by time */
+			for (k = n; k && last[k - 1].r->t_ns > r->t_ns; k--)
+				;
+			if (n == 24) {
+				if (!k)
+					continue;
+				memmove(&last[0], &last[1], (k - 1) * sizeof(*last));
+				k--;
+			} else {
+				memmove(&last[k + 1], &last[k], (n - k) * sizeof(*last));
+				n++;
+			}
+			last[k].r = r;
+			last[k].thread = ws->name;
+		}
+	}
+	for (i = 0; i < n; i++) {
+		event_begin(&e, "op");
+		event_str(&e, "scenario", sc->name);
+		event_num(&e, "t_us", (last[i].r->t_ns - sh->start_ns) / 1000);
+		event_str(&e, "thread", last[i].thread);
+		event_str(&e, "op", last[i].r->what);
+		event_hex(&e, "gpa", last[i].r->gpa);
+		event_num(&e, "detail", last[i].r->pages);
+		event_end(&e);
+	}
+}
+
+static void report_failure(const struct scenario *sc, const struct failure *f)
+{
+	struct event e;
+
+	ktap("# %s: %s: %s%s%s", sc->name, f->oracle, f->rule, f->known[0] ? ", known issue " : "",
+	     f->known);
+	ktap("#   expected: %s", f->expected);
+	ktap("#   got: %s", f->got);
+	if (f->gpa || f->state[0])
+		ktap("#   at: gpa 0x%lx hva 0x%lx %s %s, %s by %s, %lu ms after the start", f->gpa,
+		     f->hva, f->backing, f->state, f->op, f->thread, f->t_ms);
+	ktap("#   fingerprint: %s", f->fingerprint);
+
+	event_begin(&e, "failure");
+	event_str(&e, "scenario", sc->name);
+	event_str(&e, "oracle", f->oracle);
+	event_str(&e, "rule", f->rule);
+	event_str(&e, "expected", f->expected);
+	event_str(&e, "got", f->got);
+	event_hex(&e, "gpa", f->gpa);
+	event_hex(&e, "hva", f->hva);
+	event_hex(&e, "pfn", f->pfn);
+	event_str(&e, "backing", f->backing);
+	event_str(&e, "state", f->state);
+	event_str(&e, "thread", f->thread);
+	event_str(&e, "op", f->op);
+	event_num(&e, "t_ms", f->t_ms);
+	event_num(&e, "count", f->count);
+	event_str(&e, "fingerprint", f->fingerprint);
+	event_str(&e, "known", f->known);
+	event_end(&e);
+	report_ops(sc, f);
+}
+
+static void report_oracles(const struct scenario *sc, bool all_skipped)
+{
+	unsigned int i, k;
+	struct event e;
+
+	for (i = 0; i < NR_ORACLES; i++) {
+		enum verdict v = PASS;
+
+		for (k = 0; k < sh->nr_failures; k++)
+			if (!sh->failure[k].known[0] &&
+			    !strcmp(sh->failure[k].oracle, oracle_names[i]))
+				v = FAIL;
+		if (v == PASS && (sh->oracle[i].skip[0] || all_skipped))
+			v = SKIP;
+		if (i == ORACLE_SUITE && v == PASS)
+			continue;
+		event_begin(&e, "oracle");
+		event_str(&e, "scenario", sc->name);
+		event_str(&e, "name", oracle_names[i]);
+		event_str(&e, "verdict", verdict_names[v]);
+		event_num(&e, "checks", atomic_load(&sh->oracle[i].checks));
+		event_str(&e, "reason", sh->oracle[i].skip);
+		event_end(&e);
+	}
+}
+
+/*
+ * A scenario that did not do what it is there for is no pass. Not enough CPU time for it: the host's
+ * trouble, SKIP. CPU time, but no faults: ours, FAIL.
+ */
+static void check_exposure(const struct scenario *sc, const struct totals *t, uint64_t slot_ms)
+{
+	struct { const char *what; uint64_t got, want; } x[] = {
+		{ "faults", t->faults, sc->min_faults ? sc->min_faults : 1 },
+		{ "injections", injections(t), sc->min_injections ? sc->min_injections :
+						sc->nr_injectors > 0 },
+		{ "window hits", window_hits(t),
+		  sh->caps.hooks & PFNH_HOOK_STALE ? sc->min_hits : 0 },
+	};
+	struct failure f = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(x) / sizeof(*x); i++) {
+		if (x[i].got >= x[i].want)
+			continue;
+		if (t->cpu_ms < slot_ms / 2) {
+			snprintf(sh->skip_reason, sizeof(sh->skip_reason),
+				 "starved: %lu ms of CPU time in %lu ms, %lu %s", t->cpu_ms, slot_ms,
+				 x[i].got, x[i].what);
+			return;
+		}
+		snprintf(f.rule, sizeof(f.rule), "exposure");
+		snprintf(f.expected, sizeof(f.expected), "at least %lu %s", x[i].want, x[i].what);
+		snprintf(f.got, sizeof(f.got), "%lu", x[i].got);
+		fail(sh, ORACLE_SUITE, &f, NULL);
+	}
+}
+
+static void shared_reset(void)
+{
+	struct caps caps = sh->caps;
+	struct guest_ctl *ctl = sh->ctl;
+	pthread_mutexattr_t a;
+
+	memset(sh, 0, sizeof(*sh));
+	sh->caps = caps;
+	sh->ctl = ctl;
+	sh->start_ns = now_ns();
+	pthread_mutexattr_init(&a);
+	pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&sh->lock, &a);
+}
+
+/* Returns the verdict; *reboot when this kernel can't run another scenario. */
+static enum verdict run_scenario(const struct scenario *sc, unsigned int index, uint64_t slot_ms,
+				 bool *reboot)
+{
+	uint64_t start, end, seed = opt.seed, life = 0;
+	struct totals t = { 0 };
+	enum verdict v = PASS;
+	const char *known = "", *p;
+	struct event e;
+	struct rng rng;
+	unsigned int i;
+
+	/* the same scenario gets the same random numbers, whatever else runs */
+	for (p = sc->name; *p; p++)
+		seed = seed * 31 + (unsigned char)*p;
+	rng_seed(&rng, seed, 0);
+	shared_reset();
+	stats_now(&t.before);
+	event_begin(&e, "scenario");
+	event_str(&e, "name", sc->name);
+	event_num(&e, "index", index);
+	event_num(&e, "budget_ms", slot_ms);
+	event_end(&e);
+
+	start = now_ns();
+	end = start + slot_ms * 1000000;
+	do {
+		*reboot = !one_child(sc, &t, start, end, seed + life++, &rng);
+	} while (has_kill(sc) && !*reboot && !interrupted && !atomic_load(&sh->stop) &&
+		 now_ns() < end && !sh->skip_reason[0]);
+
+	if (!*reboot) {
+		unsigned int left = poison_undo_all(sh);
+
+		if (left) {
+			struct failure f = { 0 };
+
+			snprintf(f.rule, sizeof(f.rule), "cannot-unpoison");
+			snprintf(f.expected, sizeof(f.expected), "every page is unpoisoned");
+			snprintf(f.got, sizeof(f.got), "%u pages are still in use", left);
+			fail(sh, ORACLE_POISON, &f, NULL);
+		}
+	}
+	kernel_log_check(sh);
+	if (!*reboot)
+		resources_check(sh);
+	if (!sh->skip_reason[0] && !sh->nr_failures && !interrupted)
+		check_exposure(sc, &t, slot_ms);
+
+	for (i = 0; i < sh->nr_failures; i++) {
+		report_failure(sc, &sh->failure[i]);
+		if (!sh->failure[i].known[0])
+			v = FAIL;
+		else
+			known = sh->failure[i].known;
+	}
+	if (v == PASS && sh->skip_reason[0])
+		v = SKIP;
+	report_counts(sc, &t);
+	report_oracles(sc, v == SKIP);
+	if (v == SKIP)
+		ktap("# %s: skipped: %s", sc->name, sh->skip_reason);
+	ktap("# %s: %lu faults, %lu injections, %lu window hits", sc->name, t.faults, injections(&t),
+	     window_hits(&t));
+	ktap("%s %u %s%s # time=%lums", v == FAIL ? "not ok" : "ok", index + 1, sc->name,
+	     v == SKIP ? " # SKIP" : "", (now_ns() - start) / 1000000);
+
+	event_begin(&e, "result");
+	event_str(&e, "scenario", sc->name);
+	event_str(&e, "verdict", verdict_names[v]);
+	event_num(&e, "ms", (now_ns() - start) / 1000000);
+	event_num(&e, "faults", t.faults);
+	event_num(&e, "injections", injections(&t));
+	event_num(&e, "hits", window_hits(&t));
+	event_str(&e, "known", known);
+	event_str(&e, "reason", sh->skip_reason);
+	event_end(&e);
+	return v;
+}
+
+/*
+ * Creating the first and destroying the last VM patches kernel text (the static key of preempt
+ * notifiers). Emulators race with that; one VM with a vCPU stays for the whole run.
+ */
+static int hold_vm(void)
+{
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), vm;
+
+	if (kvm < 0) {
+		fprintf(stderr, "kvm-pfn-stress: /dev/kvm: %s\n", strerror(errno));
+		return -1;
+	}
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	if (vm < 0 || ioctl(vm, KVM_CREATE_VCPU, 0) < 0) {
+		fprintf(stderr, "kvm-pfn-stress: can't create a VM: %s\n", strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+static int usage(const char *what)
+{
+	fprintf(stderr, "kvm-pfn-stress: %s: see --help\n", what);
+	return 2;
+}
+
+static int help(void)
+{
+	printf("usage: kvm-pfn-stress [--scenario NAME]... [--scenario-dir DIR] [--duration-ms N]\n"
+	       "  [--seed N] [--vcpus N] [--known-issues FILE] [--fail-fast] [--events]\n"
+	       "  [--list] [--check]\n"
+	       "Runs the scenarios in the order given (default: all of the directory) in N ms together.\n");
+	return 0;
+}
+
+static int parse_args(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "scenario", required_argument, NULL, 's' },
+		{ "scenario-dir", required_argument, NULL, 'd' },
+		{ "duration-ms", required_argument, NULL, 't' },
+		{ "seed", required_argument, NULL, 'r' },
+		{ "vcpus", required_argument, NULL, 'v' },
+		{ "known-issues", required_argument, NULL, 'k' },
+		{ "fail-fast", no_argument, NULL, 'f' },
+		{ "events", no_argument, NULL, 'e' },
+		{ "list", no_argument, NULL, 'l' },
+		{ "check", no_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 }
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			if (opt.nr_names == MAX_SCENARIOS)
+				return usage("too many scenarios");
+			opt.names[opt.nr_names++] = optarg;
+			break;
+		case 'd':
+			opt.dir = optarg;
+			break;
+		case 't':
+			opt.duration_ms = strtoull(optarg, NULL, 0);
+			break;
+		case 'r':
+			opt.seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'v':
+			opt.vcpus = strtoul(optarg, NULL, 0);
+			break;
+		case 'k':
+			opt.known = optarg;
+			break;
+		case 'f':
+			opt.fail_fast = true;
+			break;
+		case 'e':
+			opt.events = true;
+			break;
+		case 'l':
+			opt.list = true;
+			break;
+		case 'c':
+			opt.check = true;
+			break;
+		case 'h':
+			exit(help());
+		default:
+			return 2;
+		}
+	}
+	if (optind < argc)
+		return usage(argv[optind]);
+	if (!opt.duration_ms)
+		return usage("--duration-ms wants a number above 0");
+	if (!opt.vcpus || opt.vcpus > GUEST_MAX_VCPUS)
+		return usage("--vcpus wants 1 to 8");
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void all_names(void)
+{
+	DIR *d = opendir(opt.dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)) && opt.nr_names < MAX_SCENARIOS) {
+		char *dot = strrchr(e->d_name, '.');
+
+		if (dot && !strcmp(dot, ".conf"))
+			opt.names[opt.nr_names++] = strndup(e->d_name, dot - e->d_name);
+	}
+	if (d)
+		closedir(d);
+	qsort(opt.names, opt.nr_names, sizeof(*opt.names), by_name);
+}
+
+static int load(struct scenario *sc)
+{
+	char path[4096], err[512];
+	unsigned int i;
+
+	if (!opt.nr_names)
+		all_names();
+	if (!opt.nr_names)
+		return usage("no scenarios");
+	for (i = 0; i < opt.nr_names; i++) {
+		snprintf(path, sizeof(path), "%s/%s.conf", opt.dir, opt.names[i]);
+		if (scenario_parse(path, &sc[i], plugin_known, err, sizeof(err))) {
+			fprintf(stderr, "kvm-pfn-stress: %s\n", err);
+			return 2;
+		}
+		if (engine_pages(&sc[i]) > GUEST_MAX_PAGES) {
+			fprintf(stderr, "kvm-pfn-stress: %s: more than %d pages in all regions\n",
+				path, GUEST_MAX_PAGES);
+			return 2;
+		}
+	}
+	return 0;
+}
+
+static void on_signal(int sig)
+{
+	interrupted = sig;
+}
+
+static void begin(const struct utsname *uts)
+{
+	struct event e;
+
+	event_begin(&e, "begin");
+	event_num(&e, "version", 1);
+	event_str(&e, "kernel", uts->release);
+	event_num(&e, "seed", opt.seed);
+	event_num(&e, "taint", proc_number("/proc/sys/kernel/tainted", 0));
+	event_num(&e, "scenarios", opt.nr_names);
+	event_num(&e, "vcpus", opt.vcpus);
+	event_num(&e, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
+	event_num(&e, "budget_ms", opt.duration_ms);
+	event_end(&e);
+}
+
+static void cap(const char *name, uint64_t value)
+{
+	struct event e;
+
+	event_begin(&e, "cap");
+	event_str(&e, "name", name);
+	event_num(&e, "value", value);
+	event_end(&e);
+	ktap("# cap: %s=%lu", name, value);
+}
+
+int main(int argc, char **argv)
+{
+	static struct scenario sc[MAX_SCENARIOS];
+	struct sigaction sa = { .sa_handler = on_signal };
+	unsigned int i, n[3] = { 0 };
+	uint64_t start, weights = 0, left;
+	struct utsname uts;
+	struct event e;
+	bool reboot = false;
+	int err = parse_args(argc, argv);
+
+	if (!err)
+		err = load(sc);
+	if (err)
+		return err;
+	if (opt.list) {
+		for (i = 0; i < opt.nr_names; i++)
+			printf("%-24s %s\n", sc[i].name, sc[i].describe);
+		return 0;
+	}
+	if (opt.check)
+		return 0;
+
+	uname(&uts);
+	fail_setup(opt.known, uts.release);
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	event_enable(opt.events);
+	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (sh == MAP_FAILED || hold_vm()) {
+		ktap("TAP version 13\n1..0 # SKIP no KVM");
+		return 4;
+	}
+	sh->ctl = mmap(NULL, ctl_size(GUEST_MAX_PAGES, GUEST_MAX_VCPUS), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	probe_caps(&sh->caps);
+	helper = helper_open();
+	kernel_log_start();
+	resources_baseline();
+
+	begin(&uts);
+	ktap("TAP version 13");
+	ktap("1..%u", opt.nr_names);
+	ktap("# kernel %s, seed %lu", uts.release, opt.seed);
+	cap("unrefcounted", sh->caps.unrefcounted);
+	cap("poison", sh->caps.poison);
+	cap("helper", sh->caps.helper);
+	cap("hooks", sh->caps.hooks);
+
+	start = now_ns();
+	for (i = 0; i < opt.nr_names; i++)
+		weights += sc[i].weight;
+	for (i = 0; i < opt.nr_names && !interrupted && !reboot; i++) {
+		uint64_t spent = (now_ns() - start) / 1000000, slot;
+		enum verdict v;
+
+		left = spent < opt.duration_ms ? opt.duration_ms - spent : 0;
+		slot = left * sc[i].weight / (weights ? weights : 1);
+		weights -= sc[i].weight;
+		v = run_scenario(&sc[i], i, slot < MIN_SLOT_MS ? MIN_SLOT_MS : slot, &reboot);
+		n[v]++;
+		if (v == FAIL && opt.fail_fast)
+			break;
+	}
+	if (reboot) {
+		event_begin(&e, "reboot");
+		event_str(&e, "reason", "a process of the scenario can't be killed");
+		event_end(&e);
+		ktap("Bail out! a process of the scenario can't be killed");
+	}
+	ktap("# %u passed, %u failed, %u skipped", n[PASS], n[FAIL], n[SKIP]);
+	event_begin(&e, "end");
+	event_str(&e, "verdict", n[FAIL] ? "fail" : n[PASS] ? "pass" : "skip");
+	event_end(&e);
+	if (interrupted)
+		return 128 + interrupted;
+	return n[FAIL] ? 1 : n[PASS] ? 0 : 4;
+}

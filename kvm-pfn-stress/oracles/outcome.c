@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What KVM_RUN may answer, by page state and access. Sources, x86 with TDP (6.12, 7.3):
+ * kvm_handle_noslot_fault(), kvm_handle_error_pfn(), hva_to_pfn(), kvm_send_hwpoison_signal().
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "core/helper.h"
+#include "core/region.h"
+#include "oracles/outcome.h"
+#include "plugins.h"
+
+const char *const run_result_names[NR_RESULTS] = {
+	[RES_UCALL] = "ucall",
+	[RES_KICK] = "kick",
+	[RES_EFAULT] = "efault",
+	[RES_SIGBUS] = "sigbus",
+	[RES_MMIO] = "mmio",
+	[RES_INTERNAL] = "internal-error",
+	[RES_EINTR] = "eintr",
+	[RES_EHWPOISON] = "ehwpoison",
+	[RES_ERRNO] = "errno",
+	[RES_EXIT] = "exit",
+};
+
+static const char *const op_names[OP_NR] = { "load", "store", "rmw", "exec" };
+static const char *const rule_names[RULE_NR] = {
+	[RULE_TORN] = "torn",
+	[RULE_STALE] = "stale",
+	[RULE_FUTURE] = "future",
+	[RULE_LOST] = "lost",
+	[RULE_ACCESS] = "access-completed",
+};
+
+#define BIT(n)	(1u << (n))
+
+/* Failing answers that are right; an access that just works is judged by the guest (guest.c). */
+static const unsigned int allowed[PS_NR][OP_NR] = {
+	[PS_READONLY] = { [OP_STORE] = BIT(RES_EFAULT), [OP_RMW] = BIT(RES_EFAULT) },
+	[PS_HOLE] = { BIT(RES_EFAULT), BIT(RES_EFAULT), BIT(RES_EFAULT), BIT(RES_EFAULT) },
+	[PS_POISON] = { BIT(RES_SIGBUS), BIT(RES_SIGBUS), BIT(RES_SIGBUS), BIT(RES_SIGBUS) },
+	[PS_NOSLOT] = { BIT(RES_MMIO), BIT(RES_MMIO), BIT(RES_MMIO), BIT(RES_INTERNAL) },
+	[PS_ROSLOT] = { [OP_STORE] = BIT(RES_MMIO), [OP_RMW] = BIT(RES_MMIO) },
+	[PS_REFUSED] = { BIT(RES_EFAULT), BIT(RES_EFAULT), BIT(RES_EFAULT), BIT(RES_EFAULT) },
+};
+
+static void states_text(unsigned int mask, char *buf, size_t len)
+{
+	unsigned int s, n = 0;
+
+	buf[0] = 0;
+	if (mask == ~0u) {
+		snprintf(buf, len, "many");
+		return;
+	}
+	for (s = 0; s < PS_NR; s++)
+		if (mask & BIT(s))
+			n += snprintf(buf + n, len - n, "%s%s", n ? ">" : "", page_state_name(s));
+}
+
+/* Everything that a failure card says about the page of this vCPU's access. */
+static void describe(struct worker *w, struct failure *f, struct region_place *place,
+		     unsigned int mask)
+{
+	const struct guest_vcpu *g = &w->run->ctl->vcpu[w->id];
+
+	snprintf(f->thread, sizeof(f->thread), "%s", w->ws->name);
+	snprintf(f->op, sizeof(f->op), "%s", g->op < OP_NR ? op_names[g->op] : "-");
+	states_text(mask, f->state, sizeof(f->state));
+	if (!place->region)
+		return;
+	snprintf(f->backing, sizeof(f->backing), "%s", place->region->ops->name);
+	f->gpa = place->gpa + (g->page - place->region->base) * GUEST_PAGE_SIZE;
+	f->hva = place->hva + (f->gpa - place->gpa);
+}
+
+/* The page that the guest says it is at; false when it was never at one. */
+static bool page_of(struct worker *w, struct region_place *place, unsigned int *page)
+{
+	const struct guest_vcpu *g = &w->run->ctl->vcpu[w->id];
+	uint64_t gva;
+
+	memset(place, 0, sizeof(*place));
+	if (g->page >= w->run->nr_pages)
+		return false;
+	gva = ctl_gva(w->run->ctl)[g->page];
+	if (!region_at(w->run, gva - REGION_GVA_OFFSET, place))
+		return false;
+	*page = g->page - place->region->base;
+	return true;
+}
+
+static void expected_text(unsigned int mask, enum access_op op, char *buf, size_t len)
+{
+	unsigned int s, r, all = 0, n;
+
+	for (s = 0; s < PS_NR; s++)
+		if (mask & BIT(s))
+			all |= allowed[s][op];
+	n = snprintf(buf, len, "%s", mask & (BIT(PS_MAPPED) | BIT(PS_READONLY) | BIT(PS_ROSLOT)) ?
+		     "access completes" : "");
+	for (r = 0; r < NR_RESULTS; r++)
+		if (all & BIT(r))
+			n += snprintf(buf + n, len - n, "%s%s", n ? " or " : "",
+				      run_result_names[r]);
+}
+
+/* SIGBUS must say which page, and that the access needs action. */
+static bool sigbus_right(struct worker *w, const struct run_outcome *o,
+			 const struct region_place *place, unsigned int page, struct failure *f)
+{
+	uint64_t off = page * GUEST_PAGE_SIZE, addr = o->sig_addr & ~(GUEST_PAGE_SIZE - 1);
+
+	oracle_checked(w->run, ORACLE_POISON, 1);
+	if (o->sig_code == BUS_MCEERR_AR && o->sig_lsb == GUEST_PAGE_SHIFT &&
+	    (addr == place->hva + off || (place->old_hva && addr == place->old_hva + off)))
+		return true;
+	snprintf(f->rule, sizeof(f->rule), "sigbus-siginfo");
+	snprintf(f->expected, sizeof(f->expected), "si_code %d si_addr 0x%lx si_addr_lsb %d",
+		 BUS_MCEERR_AR, place->hva + off, GUEST_PAGE_SHIFT);
+	snprintf(f->got, sizeof(f->got), "si_code %d si_addr 0x%lx si_addr_lsb %d", o->sig_code,
+		 o->sig_addr, o->sig_lsb);
+	return false;
+}
+
+static bool mmio_right(struct worker *w, const struct run_outcome *o, struct failure *f)
+{
+	const struct guest_vcpu *g = &w->run->ctl->vcpu[w->id];
+	bool write = g->op == OP_STORE || g->op == OP_RMW;
+
+	/* an emulated locked access to MMIO is a read and then a write */
+	if ((o->mmio_gpa & ~(GUEST_PAGE_SIZE - 1)) == f->gpa &&
+	    (o->mmio_write == write || g->op == OP_RMW))
+		return true;
+	snprintf(f->rule, sizeof(f->rule), "mmio-address");
+	snprintf(f->expected, sizeof(f->expected), "%s in page 0x%lx", write ? "write" : "read",
+		 f->gpa);
+	snprintf(f->got, sizeof(f->got), "%s at 0x%lx", o->mmio_write ? "write" : "read",
+		 o->mmio_gpa);
+	return false;
+}
+
+/* Suspicion S1: did the module zap the page after its handler had given this thread the PTE? */
+static const char *zap_overlap(struct region *r, unsigned int page, uint64_t since_ns)
+{
+	struct pfnh_fault q = { .index = page, .since_ns = since_ns };
+
+	if (!r->ops->helper || ioctl(r->fd, PFNH_FAULT, &q))
+		return NULL;
+	return q.inserted && q.zapped ? "zap-overlap" : NULL;
+}
+
+bool outcome_check(struct worker *w, const struct run_outcome *o)
+{
+	const struct guest_vcpu *g = &w->run->ctl->vcpu[w->id];
+	enum access_op op = g->op < OP_NR ? g->op : OP_LOAD;
+	enum oracle_id oracle = o->result == RES_SIGBUS || o->result == RES_EHWPOISON ?
+				ORACLE_POISON : ORACLE_OUTCOME;
+	struct failure f = { 0 };
+	struct region_place place;
+	const char *detail = NULL;
+	unsigned int page = 0, mask = 0, s, all = 0;
+	bool at_page = page_of(w, &place, &page);
+
+	oracle_checked(w->run, ORACLE_OUTCOME, 1);
+	if (at_page) {
+		mask = page_states(place.region, page, g->word, page_word(place.region, page));
+		for (s = 0; s < PS_NR; s++)
+			if (mask & BIT(s))
+				all |= allowed[s][op];
+	}
+	describe(w, &f, &place, mask);
+	if (mask & BIT(PS_POISON))
+		oracle = ORACLE_POISON;
+
+	if (all & BIT(o->result)) {
+		if (o->result == RES_SIGBUS && !sigbus_right(w, o, &place, page, &f))
+			return fail(w->run->sh, ORACLE_POISON, &f, NULL);
+		if (o->result == RES_MMIO && !mmio_right(w, o, &f))
+			return fail(w->run->sh, ORACLE_OUTCOME, &f, NULL);
+		return true;
+	}
+	/* "efault-mapped": the answer, and the state that it is wrong in */
+	snprintf(f.rule, sizeof(f.rule), "%s-%s", run_result_names[o->result],
+		 at_page ? page_state_name(pw_new(g->word)) : "elsewhere");
+	expected_text(mask, op, f.expected, sizeof(f.expected));
+	snprintf(f.got, sizeof(f.got), "%s (errno %d, exit_reason %u)",
+		 run_result_names[o->result], o->err, o->exit_reason);
+	if (at_page && o->result == RES_EFAULT && (mask & BIT(PS_MAPPED)))
+		detail = zap_overlap(place.region, page, o->start_ns);
+	return fail(w->run->sh, oracle, &f, detail);
+}
+
+void content_report(struct worker *w)
+{
+	const struct guest_vcpu *g = &w->run->ctl->vcpu[w->id];
+	const struct guest_report *rep = &g->report;
+	struct failure f = { 0 };
+	struct region_place place;
+	unsigned int page = 0, mask = 0;
+
+	if (page_of(w, &place, &page))
+		mask = page_states(place.region, page, g->word, page_word(place.region, page));
+	describe(w, &f, &place, mask);
+	snprintf(f.rule, sizeof(f.rule), "%s", rep->rule < RULE_NR ? rule_names[rep->rule] : "?");
+	if (rep->rule == RULE_ACCESS) {
+		/* the right answer was an error: this is the outcome oracle's */
+		expected_text(mask, g->op, f.expected, sizeof(f.expected));
+		snprintf(f.got, sizeof(f.got), "the access completed (value 0x%lx)", rep->got);
+		fail(w->run->sh, mask & BIT(PS_POISON) ? ORACLE_POISON : ORACLE_OUTCOME, &f,
+		     page_state_name(pw_new(g->word)));
+		return;
+	}
+	snprintf(f.expected, sizeof(f.expected), "0x%016lx (page %u gen %u writer %u)",
+		 rep->expected, stamp_page(rep->expected), stamp_gen(rep->expected),
+		 stamp_writer(rep->expected));
+	snprintf(f.got, sizeof(f.got), "0x%016lx (page %u gen %u writer %u), generation %u open",
+		 rep->got, stamp_page(rep->got), stamp_gen(rep->got), stamp_writer(rep->got),
+		 pw_gen(g->word));
+	fail(w->run->sh, ORACLE_CONTENT, &f, NULL);
+}

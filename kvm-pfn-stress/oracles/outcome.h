@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Oracle 4, outcome, with oracle 5, poison: what KVM_RUN may answer.
+ */
+#ifndef ORACLES_OUTCOME_H
+#define ORACLES_OUTCOME_H
+
+#include "core/run.h"
+
+/* How a KVM_RUN ended. Names in run_result_names[]. */
+enum run_result {
+	RES_UCALL,	/* the guest wants something */
+	RES_KICK,	/* EINTR, and this thread's signal handler ran */
+	RES_EFAULT,	/* EFAULT */
+	RES_SIGBUS,	/* EINTR, and SIGBUS arrived in this thread */
+	RES_MMIO,	/* KVM_EXIT_MMIO */
+	RES_INTERNAL,	/* KVM_EXIT_INTERNAL_ERROR */
+	RES_EINTR,	/* EINTR without any signal: never right */
+	RES_EHWPOISON,	/* EHWPOISON */
+	RES_ERRNO,	/* another errno */
+	RES_EXIT,	/* another exit reason */
+	NR_RESULTS
+};
+
+extern const char *const run_result_names[NR_RESULTS];
+
+/* What is known about one KVM_RUN. */
+struct run_outcome {
+	enum run_result result;
+	int err;		/* errno of KVM_RUN, 0 */
+	uint32_t exit_reason;
+	uint64_t start_ns;	/* when it was called */
+	int sig_code, sig_lsb;	/* RES_SIGBUS: siginfo */
+	uint64_t sig_addr;
+	uint64_t mmio_gpa;	/* RES_MMIO */
+	bool mmio_write;
+};
+
+/**
+ * outcome_check - is this answer right for the access that the vCPU was in?
+ * @w: the vCPU's worker
+ * @o: what KVM_RUN said
+ *
+ * Judges by the page's states between the start of the access and now. Return: true when the vCPU
+ * may go on with the next access. Context: the vCPU's thread, right after KVM_RUN.
+ */
+bool outcome_check(struct worker *w, const struct run_outcome *o);
+
+/* A rule that the guest found broken (content oracle); ends the scenario. */
+void content_report(struct worker *w);
+
+#endif /* ORACLES_OUTCOME_H */

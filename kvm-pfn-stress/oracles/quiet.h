@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Oracles that look when all is quiet: no vCPU runs and no injector is at work, the VM still exists.
+ * Context: main thread of the child.
+ */
+#ifndef ORACLES_QUIET_H
+#define ORACLES_QUIET_H
+
+#include "core/run.h"
+
+/* Oracle 2: retired pages of the module keep their canary. */
+void canary_check(struct run *run);
+
+/* Oracle 3: pages have the references that their mappings explain. */
+void refcount_check(struct run *run);
+
+#endif /* ORACLES_QUIET_H */

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * References when all is quiet. Pages of the module: exact (core/helper.c). Pages on the LRU: more
+ * than mapping, page cache and swap cache explain is a leak if it lasts; LRU batches hold
+ * references of their own until they are drained, so the same pfn is looked at again afterwards.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/helper.h"
+#include "core/poison.h"
+#include "core/proc.h"
+#include "core/region.h"
+#include "oracles/quiet.h"
+#include "plugins.h"
+
+#define TRIES		5
+#define MAX_PAGES	256u	/* of one region; a leak is not choosy about pages */
+
+static int lru_refs(struct region *r, unsigned int page, char *buf, size_t len, uint64_t *pfn)
+{
+	struct pfnh_pfn p = { 0 };
+	int want;
+
+	p.pfn = poison_pfn_of(region_hva(r) + page * GUEST_PAGE_SIZE);
+	if (!p.pfn || helper_pfn(r->run->helper_fd, &p) || (p.flags & PFNH_PG_ZERO))
+		return 0;
+	*pfn = p.pfn;
+	want = p.mapcount + !(p.flags & PFNH_PG_ANON) + !!(p.flags & PFNH_PG_SWAPCACHE);
+	if (p.refcount == want)
+		return 0;
+	snprintf(buf, len, "refcount %d, not %d (mapcount %d, pfn 0x%llx)", p.refcount, want,
+		 p.mapcount, p.pfn);
+	return p.refcount > want ? 1 : -1;
+}
+
+static void check_page(struct region *r, unsigned int page)
+{
+	struct failure f = { 0 };
+	uint64_t pfn = 0, first = 0;
+	unsigned int try;
+	int diff = 0;
+
+	for (try = 0; try < TRIES; try++) {
+		diff = (r->ops->refs ? r->ops->refs : lru_refs)(r, page, f.got, sizeof(f.got), &pfn);
+		if (!try)
+			first = pfn;
+		if (!diff || r->ops->refs || pfn != first)
+			break;
+		/* drop_caches drains the LRU batches (drop_caches_sysctl_handler(), 5.19) */
+		proc_write("/proc/sys/vm/drop_caches", "1");
+		usleep(20000 << try);
+	}
+	oracle_checked(r->run, ORACLE_REFCOUNT, 1);
+	if (!diff || pfn != first)
+		return;
+	snprintf(f.rule, sizeof(f.rule), diff > 0 ? "reference-leak" : "reference-underflow");
+	snprintf(f.backing, sizeof(f.backing), "%s", r->ops->name);
+	snprintf(f.expected, sizeof(f.expected), "only the references that mappings explain");
+	snprintf(f.state, sizeof(f.state), "%s", page_state_name(pw_new(page_word(r, page))));
+	f.gpa = r->gpa + page * GUEST_PAGE_SIZE;
+	f.hva = region_hva(r) + page * GUEST_PAGE_SIZE;
+	f.pfn = pfn;
+	fail(r->run->sh, ORACLE_REFCOUNT, &f, NULL);
+}
+
+void refcount_check(struct run *run)
+{
+	unsigned int i, p, nr;
+
+	if (run->helper_fd < 0) {
+		snprintf(run->sh->oracle[ORACLE_REFCOUNT].skip,
+			 sizeof(run->sh->oracle[ORACLE_REFCOUNT].skip),
+			 "reference counts need the helper module");
+		return;
+	}
+	proc_write("/proc/sys/vm/drop_caches", "1");
+	for (i = 0; i < run->nr_regions; i++) {
+		nr = run->region[i]->nr < MAX_PAGES ? run->region[i]->nr : MAX_PAGES;
+		for (p = 0; p < nr && run->sh->nr_failures < MAX_FAILURES; p++)
+			check_page(run->region[i], p);
+	}
+}

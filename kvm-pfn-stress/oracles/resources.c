@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a scenario took is back when its process is gone: module use counts, KVM's statistics,
+ * debugfs entries, page tables, KVM's slabs, poisoned memory, memory at all.
+ *
+ * The supervisor's own VM is part of the baseline. Freeing is partly deferred (RCU, SRCU, work
+ * items): a value that is off is looked at again for a while before it counts.
+ */
+#include <dirent.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "core/helper.h"
+#include "core/poison.h"
+#include "core/proc.h"
+#include "oracles/outside.h"
+
+#define TRIES		20
+#define TRY_US		100000
+#define NOT_THERE	INT64_MIN	/* no count and no statistic is anywhere near */
+
+static long long debugfs_kvm(const char *name)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%s", name);
+	return proc_number(path, NOT_THERE);
+}
+
+static long long pages_4k(void)
+{
+	return debugfs_kvm("pages_4k");
+}
+
+static long long pages_2m(void)
+{
+	return debugfs_kvm("pages_2m");
+}
+
+static long long pages_1g(void)
+{
+	return debugfs_kvm("pages_1g");
+}
+
+static long long kvm_refs(void)
+{
+	return proc_number("/sys/module/kvm/refcnt", NOT_THERE);
+}
+
+static long long kvm_vendor_refs(void)
+{
+	long long v = proc_number("/sys/module/kvm_amd/refcnt", NOT_THERE);
+
+	return v != NOT_THERE ? v : proc_number("/sys/module/kvm_intel/refcnt", NOT_THERE);
+}
+
+static long long helper_module_refs(void)
+{
+	return proc_number("/sys/module/pfn_helper/refcnt", NOT_THERE);
+}
+
+/* Directories below debugfs: one for each VM. */
+static long long debugfs_vms(void)
+{
+	DIR *d = opendir("/sys/kernel/debug/kvm");
+	struct dirent *e;
+	long long n = 0;
+
+	if (!d)
+		return NOT_THERE;
+	while ((e = readdir(d)))
+		n += e->d_type == DT_DIR && e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+static long long sec_page_tables(void)
+{
+	proc_write("/proc/sys/vm/stat_refresh", "1");	/* fold the per-CPU differences */
+	return proc_field("/proc/meminfo", "SecPageTables:");
+}
+
+static long long corrupted(void)
+{
+	return poison_accounted();
+}
+
+static long long leaked(void)
+{
+	struct pfnh_stats st = { 0 };
+	int fd = helper_open();
+
+	if (fd < 0)
+		return NOT_THERE;
+	if (ioctl(fd, PFNH_STATS, &st))
+		st.leaked = 0;
+	close(fd);
+	return st.leaked;
+}
+
+/* Free pages on per-CPU lists count neither as free nor as used by anybody. */
+static long long pcp_kib(void)
+{
+	FILE *f = fopen("/proc/zoneinfo", "re");
+	long long pages = 0, n;
+	char line[256];
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, " count: %lld", &n) == 1)
+			pages += n;
+	fclose(f);
+	return pages * 4;
+}
+
+static long long mem_used(void)
+{
+	long long total = proc_field("/proc/meminfo", "MemTotal:");
+	long long free = proc_field("/proc/meminfo", "MemFree:");
+	long long cache = proc_field("/proc/meminfo", "Cached:");
+	long long reclaimable = proc_field("/proc/meminfo", "SReclaimable:");
+
+	return total - free - cache - reclaimable - pcp_kib();
+}
+
+static long long slab_objects(const char *cache)
+{
+	/* active objects; per-CPU slabs count as active: see the slack */
+	char key[64];
+
+	snprintf(key, sizeof(key), "%s ", cache);
+	return proc_field("/proc/slabinfo", key);
+}
+
+static long long shadow_pages(void)
+{
+	return slab_objects("kvm_mmu_page_header");
+}
+
+static long long vcpus(void)
+{
+	return slab_objects("kvm_vcpu");
+}
+
+static struct resource {
+	const char *rule;
+	long long (*read)(void);
+	long long slack;	/* how much may be off: per-CPU caches of the allocators */
+	long long base;
+} resources[] = {
+	{ "kvm-module-refs", kvm_refs, 0, 0 },
+	{ "kvm-vendor-module-refs", kvm_vendor_refs, 0, 0 },
+	{ "helper-module-refs", helper_module_refs, 0, 0 },
+	{ "debugfs-vms", debugfs_vms, 0, 0 },
+	{ "stat-pages-4k", pages_4k, 0, 0 },
+	{ "stat-pages-2m", pages_2m, 0, 0 },
+	{ "stat-pages-1g", pages_1g, 0, 0 },
+	{ "secondary-page-tables", sec_page_tables, 0, 0 },
+	{ "hwpoison-accounting", corrupted, 0, 0 },
+	{ "helper-pages-leaked", leaked, 0, 0 },
+	{ "slab-shadow-pages", shadow_pages, 512, 0 },
+	{ "slab-vcpus", vcpus, 16, 0 },
+	{ "memory-kib", mem_used, 16384, 0 },
+};
+
+#define NR_RESOURCES	(sizeof(resources) / sizeof(*resources))
+
+void resources_baseline(void)
+{
+	unsigned int i;
+
+	proc_write("/proc/sys/vm/drop_caches", "3");
+	for (i = 0; i < NR_RESOURCES; i++)
+		resources[i].base = resources[i].read();
+}
+
+/* More than the baseline is a leak, less is an underflow. */
+static bool off(const struct resource *r, long long v)
+{
+	if (v == NOT_THERE || r->base == NOT_THERE)
+		return false;
+	return r->slack ? v - r->base > r->slack : v != r->base;
+}
+
+void resources_check(struct shared *sh)
+{
+	unsigned int i, try;
+
+	for (i = 0; i < NR_RESOURCES; i++) {
+		struct resource *r = &resources[i];
+		long long v = r->read();
+		struct failure f = { 0 };
+
+		for (try = 0; try < TRIES && off(r, v); try++) {
+			if (!try)
+				proc_write("/proc/sys/vm/drop_caches", "3");
+			usleep(TRY_US);
+			v = r->read();
+		}
+		atomic_fetch_add(&sh->oracle[ORACLE_RESOURCES].checks, 1);
+		if (!off(r, v))
+			continue;
+		snprintf(f.rule, sizeof(f.rule), "%s", r->rule);
+		snprintf(f.expected, sizeof(f.expected), "%lld", r->base);
+		snprintf(f.got, sizeof(f.got), "%lld", v);
+		fail(sh, ORACLE_RESOURCES, &f, v > r->base ? "leak" : "underflow");
+		r->base = v;	/* the next scenario is not to blame */
+	}
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The tables: one line for each plug-in, sorted. Nothing else names them.
+ */
+#include <string.h>
+
+#include "plugins.h"
+
+#define BACKINGS(X) \
+	X(anon) \
+	X(memfd) \
+	X(mixedmap) \
+	X(mixedmap_tail) \
+	X(pfnmap_fault) \
+	X(pfnmap_remap) \
+	X(pfnmap_ro) \
+	X(pfnmap_tail)
+
+#define CONSUMERS(X) \
+	X(sweep) \
+	X(vcpu)
+
+#define INJECTORS(X) \
+	X(dontneed) \
+	X(hold) \
+	X(kick) \
+	X(kill) \
+	X(memslot) \
+	X(mmap_storm) \
+	X(mprotect) \
+	X(poison) \
+	X(remap) \
+	X(zap)
+
+#define DECLARE_BACKING(n)	extern const struct backing_ops backing_##n;
+#define DECLARE_CONSUMER(n)	extern const struct consumer_ops consumer_##n;
+#define DECLARE_INJECTOR(n)	extern const struct injector_ops injector_##n;
+#define ADDR_BACKING(n)		&backing_##n,
+#define ADDR_CONSUMER(n)	&consumer_##n,
+#define ADDR_INJECTOR(n)	&injector_##n,
+
+BACKINGS(DECLARE_BACKING)
+CONSUMERS(DECLARE_CONSUMER)
+INJECTORS(DECLARE_INJECTOR)
+
+static const struct backing_ops *const backings[] = { BACKINGS(ADDR_BACKING) };
+static const struct consumer_ops *const consumers[] = { CONSUMERS(ADDR_CONSUMER) };
+static const struct injector_ops *const injectors[] = { INJECTORS(ADDR_INJECTOR) };
+
+#define FIND(table, n)							\
+	do {								\
+		for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)	\
+			if (!strcmp(table[i]->name, n))			\
+				return table[i];			\
+		return NULL;						\
+	} while (0)
+
+const struct backing_ops *backing_find(const char *name)
+{
+	FIND(backings, name);
+}
+
+const struct consumer_ops *consumer_find(const char *name)
+{
+	FIND(consumers, name);
+}
+
+const struct injector_ops *injector_find(const char *name)
+{
+	FIND(injectors, name);
+}

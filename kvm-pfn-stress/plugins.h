@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The three kinds of plug-ins. One file each, one const ops table, one line in plugins.c; the name of
+ * the file is the name in scenario files.
+ */
+#ifndef PLUGINS_H
+#define PLUGINS_H
+
+#include "core/run.h"
+#include "core/region.h"
+
+/* What MADV_DONTNEED does to a backing. */
+enum dontneed {
+	DONTNEED_REFUSED,	/* EINVAL: VM_PFNMAP */
+	DONTNEED_LOSES,		/* the next access sees zeroes */
+	DONTNEED_KEEPS,		/* the next access faults the same page in again */
+};
+
+struct backing_ops {
+	const char *name;
+	const char *describe;		/* one sentence */
+	enum dontneed dontneed;
+	bool fork_mapped;		/* memfd: another process can map it too */
+	bool poisonable;
+	bool exec;			/* guests may execute it */
+	/* module sets */
+	bool helper;
+	uint32_t kind, flags;		/* PFNH_CREATE */
+	bool zap_holes;			/* after a zap nothing brings the PTE back but mmap() */
+	bool read_only;
+
+	/* Make files and sets; 0, or -1 with the reason in run->sh->skip_reason. */
+	int (*init)(struct region *r);
+	void (*fini)(struct region *r);
+	/* Map pages [first, first + nr) at hva; MAP_FIXED. 0 or -errno. */
+	int (*map)(struct region *r, uint64_t hva, unsigned int first, unsigned int nr);
+	/* Take the pages away below all mappings (unmap_mapping_range), new ones behind them. */
+	int (*zap)(struct region *r, unsigned int first, unsigned int nr);
+	/* NULL: through the host mapping. */
+	int (*fill)(struct region *r, unsigned int page, uint64_t stamp);
+	/* The references that a quiet page must have; 0 = right, else a text in buf. NULL: LRU rule. */
+	int (*refs)(struct region *r, unsigned int page, char *buf, size_t len, uint64_t *pfn);
+};
+
+struct consumer_ops {
+	const char *name;
+	const char *describe;
+	/* Runs until run_stopping(); parks when the engine asks for quiet. */
+	void (*run)(struct worker *w);
+};
+
+struct injector_ops {
+	const char *name;
+	const char *describe;
+	uint32_t gap_us;		/* longest pause between two steps; drawn log-uniformly */
+	bool by_supervisor;		/* SIGKILL: not a thread of the child */
+	/* NULL, or why it can't run here. */
+	const char *(*unsupported)(struct run *run);
+	/* By the main thread: before there are regions and a VM, and after all workers ended. */
+	void (*start)(struct worker *w);
+	void (*stop)(struct worker *w);
+	/* One injection. Returns how many were made: 0 when nothing could be claimed. */
+	unsigned int (*step)(struct worker *w);
+};
+
+const struct backing_ops *backing_find(const char *name);
+const struct consumer_ops *consumer_find(const char *name);
+const struct injector_ops *injector_find(const char *name);
+
+#endif /* PLUGINS_H */
