@@ -117,7 +117,7 @@ static void watch(struct boot *b)
 		/* First whether it is over, then the port: so nothing that it wrote is missed. */
 		exited = proc_check(&b->m.proc);
 		if (!eof_at && read_port(b))
-			eof_at = b->fair_ms + 1;
+			eof_at = b->fair_ms ? b->fair_ms : 1;
 		live_update(b);
 		if (run->interrupted || run->stop)
 			b->end = BOOT_STOPPED;

@@ -184,7 +184,20 @@ long console_size(const struct run *run)
 	return size;
 }
 
-/* The text from one offset to another (-1: the end); bytes that are no text become blanks. */
+/* Carriage returns go; other bytes that are no text become blanks. */
+static void make_text(char *s, long len)
+{
+	char *out = s;
+
+	for (long i = 0; i < len; i++) {
+		if (s[i] == '\r')
+			continue;
+		*out++ = isprint((unsigned char)s[i]) || s[i] == '\n' || s[i] == '\t' ? s[i] : ' ';
+	}
+	*out = '\0';
+}
+
+/* The text from one offset to another (-1: the end). */
 char *console_read(const struct run *run, long from, long to)
 {
 	int fd = console_open(run);
@@ -202,10 +215,7 @@ char *console_read(const struct run *run, long from, long to)
 		got += n;
 	if (fd >= 0)
 		close(fd);
-	text[got] = '\0';
-	for (long i = 0; i < got; i++)
-		if (!isprint((unsigned char)text[i]) && text[i] != '\n' && text[i] != '\t')
-			text[i] = ' ';
+	make_text(text, got);
 	return text;
 }
 

@@ -234,7 +234,7 @@ static void finish(struct run *run)
 			warn_known_issues(run);
 		}
 		result_write(run);
-		if (*run->error && run->ktap_begun)
+		if (*run->error)
 			say("kvm-pfn-stress: %s", run->error);
 		live_summary(run);
 	}
