@@ -24,27 +24,27 @@ check fail fail 1 1 content/stale-read/anon/load
 check known pass 0 1 outcome/efault-mapped/pfnmap-fault/load/zap-overlap
 check known-and-not fail 1 1 outcome/efault-mapped/pfnmap-fault/load
 check expired fail 1 1 content/lost-store/anon/store
-check silent-fail fail 1 1 suite/unexplained/any/run
-check oracle-fail fail 1 1 refcount/unexplained/any/run
-check idle fail 1 1 suite/exposure/any/run
-check warn fail 1 1 kernel-log/warn/any/run/kvm_release_pfn
+check silent-fail fail 1 1 suite/unexplained/-/-
+check oracle-fail fail 1 1 refcount/unexplained/-/-
+check idle fail 1 1 suite/exposure/-/-
+check warn fail 1 1 kernel-log/warn/-/-/kvm_release_pfn
 check garbage pass 0 1
 check reboot pass 0 2
 check flood fail 1 1 content/stale-read/anon/load
-check panic fail 1 2 kernel-log/oops/any/run/kvm_tdp_page_fault
-check late-panic fail 1 2 kernel-log/panic/any/run
+check panic fail 1 2 kernel-log/oops/-/-/kvm_tdp_page_fault
+check late-panic fail 1 2 kernel-log/panic/-/-
 check trouble pass 0 2
 check much-trouble skip 0 3
-check hang fail 1 2 liveness/hang/any/run
-check hung-task fail 1 2 kernel-log/hung-task/any/run
-check exits fail 1 2 suite/exit/any/run
-check dies fail 1 2 suite/exit/any/run
-check program-exits fail 1 2 suite/exit/any/run
-check truncated fail 1 2 suite/exit/any/run
-check no-result fail 1 1 suite/no-result/any/run
-check no-end fail 1 2 suite/exit/any/run
-check disconnect fail 1 2 suite/exit/any/run
-check no-poweroff fail 1 2 liveness/power-off/any/run
+check hang fail 1 2 liveness/hang/-/-
+check hung-task fail 1 2 kernel-log/hung-task/-/-
+check exits fail 1 2 suite/exit/-/-
+check dies fail 1 2 suite/exit/-/-
+check program-exits fail 1 2 suite/exit/-/-
+check truncated fail 1 2 suite/exit/-/-
+check no-result fail 1 1 suite/no-result/-/-
+check no-end fail 1 2 suite/exit/-/-
+check disconnect fail 1 2 suite/exit/-/-
+check no-poweroff fail 1 2 liveness/power-off/-/-
 
 # The same sign with modules of the user's own is a finding.
 mkdir -p "$tmp/modules"
@@ -52,7 +52,7 @@ mkdir -p "$tmp/modules"
 with_modules() {
 	stress --scenario trouble --modules "$tmp/modules"
 	is "$status" 1 && is "$(json '.scenarios[0].failures[0].fingerprint')" \
-		kernel-log/oops/any/run/__schedule && is "$(json .host_trouble)" 0
+		kernel-log/oops/-/-/__schedule && is "$(json .host_trouble)" 0
 }
 ok 'trouble with own modules is a failure' with_modules
 stress --scenario trouble
@@ -65,9 +65,9 @@ never() { # SCENARIO FINGERPRINT REGEX
 		is "$(json '.scenarios[0].failures[0].fingerprint')" "$2" &&
 		is "$(json '.scenarios[1].verdict')" skip && like "$tmp/err" "$3"
 }
-ok 'kernel that panics early' never no-boot kernel-log/panic/any/run 'never started the program'
-ok 'init that gives up' never fatal suite/boot/any/run 'cannot load the module kvm'
-ok 'kernel that is never heard of' never no-begin suite/boot/any/run 'never started the program'
+ok 'kernel that panics early' never no-boot kernel-log/panic/-/- 'never started the program'
+ok 'init that gives up' never fatal suite/boot/-/- 'cannot load the module kvm'
+ok 'kernel that is never heard of' never no-begin suite/boot/-/- 'never started the program'
 nobody_left() { nobody tests/fake/qemu/qemu; }
 ok 'no machine is left' nobody_left
 

@@ -36,7 +36,7 @@ long_lines() {
 		*.[ch]) max=105 ;;
 		*) max=140 ;;
 		esac
-		expand -t 8 "$f" | awk -v f="$f" -v max=$max 'length($0) > max { print "# " f ":" NR ": " length($0) }'
+		expand -t 8 "$f" | awk -v f="$f" -v max="$max" 'length($0) > max { print "# " f ":" NR ": " length($0) }'
 	done | tee "$tmp/long"
 	[[ ! -s $tmp/long ]]
 }

@@ -151,7 +151,8 @@ static void cuts_the_console_at_the_mark(void **state)
 		skip();
 	text_file("console.log",
 		  T "boot\n" T "kvm-pfn-stress: scenario two-more\n" T "a\n"
-		  T "kvm-pfn-stress: scenario two\r\n" T "b\x01\n" T "kvm-pfn-stress: scenario x\n" T "c\n");
+		  T "kvm-pfn-stress: scenario two\r\n" T "b\x01\n"
+		  T "kvm-pfn-stress: scenario x\n" T "c\n");
 	s.console_from = 20;	/* read early or late: the mark counts */
 	part = console_part(&run, &s);
 	assert_string_equal(part, "kvm-pfn-stress: scenario two\n" T "b \n" T);

@@ -63,6 +63,10 @@ static void write_failure(FILE *file, struct run *run, const struct srun *s, jso
 	snprintf(when, sizeof(when), "%lld ms after the scenario began",
 		 (long long)json_integer_value(json_object_get(f, "t_ms")));
 	field(file, "when", when);
+	snprintf(when, sizeof(when), "%lld times",
+		 (long long)json_integer_value(json_object_get(f, "count")));
+	if (json_integer_value(json_object_get(f, "count")) > 1)
+		field(file, "how often", when);
 	field(file, "expected", text(f, "expected"));
 	field(file, "got", text(f, "got"));
 	write_ops(file, json_object_get(f, "ops"));

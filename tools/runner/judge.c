@@ -113,6 +113,7 @@ static void on_failure(struct run *run, struct srun *s, const struct event *ev)
 		"oracle", "rule", "expected", "got", "gpa", "hva", "pfn", "backing", "state",
 		"thread", "op", "fingerprint",
 	};
+	uint64_t times;
 	json_t *f;
 
 	if (json_array_size(s->failures) >= FAILURES_MAX)
@@ -121,7 +122,7 @@ static void on_failure(struct run *run, struct srun *s, const struct event *ev)
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		const char *value = event_text(ev, texts[i], NULL);
 
-		if (value)
+		if (value && *value)
 			set_text(f, texts[i], value);
 	}
 	if (!*get_text(f, "oracle"))
@@ -129,13 +130,15 @@ static void on_failure(struct run *run, struct srun *s, const struct event *ev)
 	if (!*get_text(f, "rule"))
 		set_text(f, "rule", "unknown");
 	if (!*get_text(f, "fingerprint")) {
-		char *fingerprint = format("%s/%s/any/run", get_text(f, "oracle"),
+		char *fingerprint = format("%s/%s/-/-", get_text(f, "oracle"),
 					   get_text(f, "rule"));
 
 		set_text(f, "fingerprint", fingerprint);
 		free(fingerprint);
 	}
 	json_object_set_new(f, "t_ms", json_integer(event_number(ev, "t_ms")));
+	times = event_number(ev, "count");
+	json_object_set_new(f, "count", json_integer(times ? times : 1));
 	json_object_set_new(f, "ops", json_array());
 	json_array_append_new(s->failures, f);
 	if (run->opt.verbose)
@@ -268,7 +271,7 @@ void judge_event(void *arg, const struct event *ev)
 json_t *judge_add_failure(struct run *run, struct srun *s, const char *oracle, const char *rule,
 			  const char *detail, const char *expected, const char *got)
 {
-	char *fingerprint = format("%s/%s/any/run%s%s", oracle, rule, *detail ? "/" : "", detail);
+	char *fingerprint = format("%s/%s/-/-%s%s", oracle, rule, *detail ? "/" : "", detail);
 	json_t *f = json_object();
 
 	(void)run;
@@ -278,6 +281,7 @@ json_t *judge_add_failure(struct run *run, struct srun *s, const char *oracle, c
 	set_text(f, "got", got);
 	set_text(f, "fingerprint", fingerprint);
 	json_object_set_new(f, "t_ms", json_integer(s->ms));
+	json_object_set_new(f, "count", json_integer(1));
 	json_object_set_new(f, "ops", json_array());
 	json_array_append_new(s->failures, f);
 	free(fingerprint);

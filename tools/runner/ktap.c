@@ -85,18 +85,18 @@ static void put_failures(struct run *run, const struct srun *s)
 
 	json_array_foreach(s->failures, i, f) {
 		const char *fingerprint = text(f, "fingerprint"), *known = text(f, "known");
-		unsigned int times = 0;
+		unsigned long long times = 0;
 		bool first = true;
 
 		json_array_foreach(s->failures, j, other) {
 			if (strcmp(text(other, "fingerprint"), fingerprint))
 				continue;
 			first &= j >= i;
-			times++;
+			times += json_integer_value(json_object_get(other, "count"));
 		}
 		if (!first)
 			continue;
-		ktap_note(run, "%s: %s%s%s%s, %u x, expected %s, got %s", s->conf.name, fingerprint,
+		ktap_note(run, "%s: %s%s%s%s, %llu x, expected %s, got %s", s->conf.name, fingerprint,
 			  *known ? " (known: " : "", known, *known ? ")" : "", times,
 			  text(f, "expected"), text(f, "got"));
 	}
