@@ -123,8 +123,9 @@ static void watch(struct boot *b)
 			b->end = BOOT_STOPPED;
 		else if (exited)
 			b->end = how_it_ended(b);
-		else if (eof_at && !b->closing && b->fair_ms - eof_at > LOST_BOUND_MS)
-			b->end = BOOT_EXITED;
+		else if (eof_at && !b->closing)
+			b->end = b->fair_ms - eof_at > bound(LOST_BOUND_MS) ? BOOT_EXITED :
+				 BOOT_RUNNING;
 		else
 			b->end = check_bounds(b);
 	}

@@ -2,6 +2,7 @@
 /* The live line of a terminal; off a terminal a heartbeat every 30 s. Both on standard error. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "runner.h"
@@ -32,6 +33,20 @@ static bool on_terminal(void)
 	return tty;
 }
 
+/* At most as wide as the terminal; whatever is printed next overwrites it. Frees the text. */
+static void show(char *text)
+{
+	struct winsize size = { .ws_col = 0 };
+	int width = 80;
+
+	if (!ioctl(2, TIOCGWINSZ, &size) && size.ws_col > 4)
+		width = size.ws_col;
+	fprintf(stderr, "  %.*s\r", width - 3, text);
+	fflush(stderr);
+	shown = true;
+	free(text);
+}
+
 /* What the runner does before there is anything to count; NULL: make room for another line. */
 void live_phase(struct run *run, const char *what)
 {
@@ -41,8 +56,7 @@ void live_phase(struct run *run, const char *what)
 	clear_line();
 	if (!what)
 		return;
-	fprintf(stderr, "  %s ...", what);
-	shown = true;
+	show(format("%s ...", what));
 }
 
 static void update_rates(const struct boot *b)
@@ -107,12 +121,11 @@ void live_update(struct boot *b)
 	line = status_line(b);
 	if (on_terminal()) {
 		clear_line();
-		fprintf(stderr, "  %s", line);
-		shown = true;
+		show(line);
 	} else {
 		say("  %s", line);
+		free(line);
 	}
-	free(line);
 }
 
 void live_summary(struct run *run)
