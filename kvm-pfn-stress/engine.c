@@ -54,26 +54,45 @@ static struct worker *worker_add(struct run *run, const char *name, bool is_vcpu
 	return w;
 }
 
-/* Spread threads over CPUs: vCPUs first, so that each has one to itself if there are enough. */
-static void pin(struct worker *w, unsigned int n)
+/*
+ * Where threads run decides what can race, so it changes several times a second, by seed:
+ *
+ * PLACE_SPLIT	vCPUs on one half of the CPUs, injectors on the other: each invalidation runs beside a
+ *		fault, and is never preempted by the vCPU that waits for its end
+ * PLACE_SPREAD	vCPUs on different CPUs, injectors between them: vCPU against vCPU
+ *
+ * In a hot phase injectors do not pause between two steps.
+ */
+enum placement { PLACE_SPLIT, PLACE_SPREAD, NR_PLACEMENTS };
+
+#define PHASE_MS	150
+
+static void pin(pid_t tid, int nth, int from, int nr)
 {
-	static cpu_set_t all;
-	int cpus, i, skip;
 	cpu_set_t one;
 
-	if (!CPU_COUNT(&all))
-		sched_getaffinity(0, sizeof(all), &all);
-	cpus = CPU_COUNT(&all);
-	skip = n % cpus;
-	for (i = 0; i < CPU_SETSIZE; i++)
-		if (CPU_ISSET(i, &all) && !skip--)
-			break;
-	w->cpu = i;
 	CPU_ZERO(&one);
-	CPU_SET(i, &one);
-	sched_setaffinity(0, sizeof(one), &one);
-	if (numa_available() >= 0)
-		numa_set_localalloc();
+	CPU_SET(from + nth % nr, &one);
+	sched_setaffinity(tid, sizeof(one), &one);
+}
+
+static void place_threads(struct run *run, struct rng *rng)
+{
+	enum placement how = rng_below(rng, 3) ? PLACE_SPLIT : PLACE_SPREAD;
+	int cpus = sysconf(_SC_NPROCESSORS_ONLN), half = cpus / 2;
+	unsigned int i;
+
+	atomic_store(&run->hot, rng_below(rng, 3) != 0);
+	for (i = 0; i < run->nr_workers; i++) {
+		struct worker_shared *ws = run->worker[i]->ws;
+
+		if (how == PLACE_SPREAD || cpus < 2)
+			pin(atomic_load(&ws->tid), i, 0, cpus);
+		else if (ws->is_vcpu)
+			pin(atomic_load(&ws->tid), i, half, cpus - half);
+		else
+			pin(atomic_load(&ws->tid), i, 0, half);
+	}
 }
 
 static void vcpu_access_weights(const struct scenario *sc, struct guest_vcpu *g)
@@ -105,7 +124,8 @@ static void *worker_thread(void *arg)
 	unsigned int made;
 
 	me = w;
-	pin(w, w->ws - run->sh->worker);
+	if (numa_available() >= 0)
+		numa_set_localalloc();
 	rcu_register_thread();
 	atomic_store(&w->ws->tid, syscall(SYS_gettid));
 	if (w->consumer)
@@ -120,7 +140,7 @@ static void *worker_thread(void *arg)
 			made = w->injector->step(w);
 			atomic_fetch_add_explicit(&w->ws->injections, made, memory_order_relaxed);
 			worker_progress(w);
-			if (w->injector->gap_us)
+			if (w->injector->gap_us && !atomic_load(&run->hot))
 				usleep(rng_log(&w->rng, w->injector->gap_us / w->weight + 1));
 		}
 	}
@@ -233,6 +253,7 @@ static void collect(struct run *run)
 int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsigned int vcpus)
 {
 	struct run *run = calloc(1, sizeof(*run));
+	struct rng rng;
 	unsigned int i;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -259,8 +280,12 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 	pthread_barrier_wait(&run->barrier);
 	atomic_store(&sh->running, 1);
 
-	while (!run_stopping(run))
+	rng_seed(&rng, seed, 0);
+	for (i = 0; !run_stopping(run); i++) {
+		if (!(i % (PHASE_MS / 2)))
+			place_threads(run, &rng);
 		usleep(2000);
+	}
 	__atomic_store_n(&run->ctl->pause, 1, __ATOMIC_SEQ_CST);
 	/* A worker that never comes back is the watchdog's: it kills this process. */
 	rcu_thread_offline();

@@ -135,9 +135,17 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 	me->count[op]++;
 	__atomic_store_n(&me->ops, me->ops + 1, __ATOMIC_RELEASE);
 	if (st == ACCESS_SKIPPED || __atomic_load_n(&me->mmio, __ATOMIC_ACQUIRE)) {
+		/*
+		 * The emulator restarts a compare-and-exchange that read MMIO and then meets a
+		 * memslot (X86EMUL_CMPXCHG_FAILED): it may have taken effect after all.
+		 */
+		if (op == OP_RMW && st != ACCESS_SKIPPED)
+			*own = 0;
 		me->skipped++;
 		return;
 	}
+	if (st == ACCESS_TRAPPED)
+		return;
 	if (w1 == w2 && pw_old(w1) == pw_new(w1) && state_forbids(pw_new(w1), op)) {
 		report(me, RULE_ACCESS, v, w1);
 		return;

@@ -22,10 +22,9 @@
 #define REGION_GPA_STRIDE	0x40000000ul
 #define REGION_GVA_OFFSET	0x6000000000ul	/* gva = gpa + this */
 
-/* Where in a test page things are. The fill stamp is the immediate of "mov $stamp, %rax; ret". */
-#define PAGE_CODE_OFF		6
+/* Where in a test page things are: the fill stamp, code that loads it, a word for each vCPU. */
 #define PAGE_FILL_OFF		8
-#define PAGE_RET_OFF		16
+#define PAGE_CODE_OFF		16
 #define PAGE_OWN_OFF(vcpu)	(64 + 64 * (vcpu))
 
 enum access_op { OP_LOAD, OP_STORE, OP_RMW, OP_EXEC, OP_NR };
@@ -34,7 +33,7 @@ enum access_op { OP_LOAD, OP_STORE, OP_RMW, OP_EXEC, OP_NR };
 enum access_status {
 	ACCESS_DONE,
 	ACCESS_SKIPPED,	/* the host skipped the instruction: KVM_RUN failed, as it had to */
-	ACCESS_TRAPPED,	/* the guest took an exception (executing a page that nobody filled) */
+	ACCESS_TRAPPED,	/* the guest took an exception: it executed a page that nobody filled */
 };
 
 /* What a guest tells the host by GUEST_SYNC(). */

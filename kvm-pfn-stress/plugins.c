@@ -21,6 +21,7 @@
 	X(vcpu)
 
 #define INJECTORS(X) \
+	X(break) \
 	X(dontneed) \
 	X(hold) \
 	X(kick) \

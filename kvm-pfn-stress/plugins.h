@@ -28,6 +28,7 @@ struct backing_ops {
 	uint32_t kind, flags;		/* PFNH_CREATE */
 	bool zap_holes;			/* after a zap nothing brings the PTE back but mmap() */
 	bool read_only;
+	bool remapped;			/* KVM reads the PTEs itself: hva_to_pfn_remapped() */
 
 	/* Make files and sets; 0, or -1 with the reason in run->sh->skip_reason. */
 	int (*init)(struct region *r);

@@ -62,4 +62,7 @@ void arch_vm_setup(struct kvm_vm *vm);
  */
 int arch_skip_access(struct kvm_vcpu *vcpu);
 
+/* Where the vCPU is, in a few words for the failure card. Context: the vCPU's thread. */
+void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len);
+
 #endif /* ARCH_H */

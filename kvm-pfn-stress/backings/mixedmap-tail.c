@@ -12,6 +12,7 @@ const struct backing_ops backing_mixedmap_tail = {
 	.kind = PFNH_MIXEDMAP,
 	.flags = PFNH_F_TAIL | PFNH_F_IO,
 	.exec = true,
+	.remapped = true,
 	.init = helper_init,
 	.fini = helper_fini,
 	.map = helper_map,

@@ -12,6 +12,7 @@ const struct backing_ops backing_pfnmap_fault = {
 	.helper = true,
 	.kind = PFNH_PFNMAP_FAULT,
 	.exec = true,
+	.remapped = true,
 	.init = helper_init,
 	.fini = helper_fini,
 	.map = helper_map,

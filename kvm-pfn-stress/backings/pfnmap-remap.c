@@ -13,6 +13,7 @@ const struct backing_ops backing_pfnmap_remap = {
 	.kind = PFNH_PFNMAP_REMAP,
 	.zap_holes = true,
 	.exec = true,
+	.remapped = true,
 	.init = helper_init,
 	.fini = helper_fini,
 	.map = helper_map,

@@ -13,6 +13,7 @@ const struct backing_ops backing_pfnmap_ro = {
 	.read_only = true,
 	.fill = helper_fill,
 	.exec = true,
+	.remapped = true,
 	.init = helper_init,
 	.fini = helper_fini,
 	.map = helper_map,

@@ -13,6 +13,7 @@ const struct backing_ops backing_pfnmap_tail = {
 	.kind = PFNH_PFNMAP_FAULT,
 	.flags = PFNH_F_TAIL,
 	.exec = true,
+	.remapped = true,
 	.init = helper_init,
 	.fini = helper_fini,
 	.map = helper_map,

@@ -34,6 +34,7 @@ static const char *const state_names[PS_NR] = {
 	[PS_MAPPED] = "mapped",
 	[PS_READONLY] = "read-only",
 	[PS_HOLE] = "hole",
+	[PS_NOACCESS] = "prot-none",
 	[PS_POISON] = "poisoned",
 	[PS_NOSLOT] = "no-memslot",
 	[PS_ROSLOT] = "read-only-memslot",

@@ -55,11 +55,12 @@ struct worker_shared {
 	atomic_ulong injections;
 	atomic_ulong exits[16];	/* vCPUs: by enum run_result */
 	atomic_uint ring_head;
+	char where[128];	/* written by a kicked vCPU when sh->ask_where is set */
 	struct op_record ring[RING_OPS];
 };
 
 struct failure {
-	char oracle[16], rule[40], expected[96], got[160], backing[32], state[48], thread[32], op[16];
+	char oracle[16], rule[40], expected[96], got[288], backing[32], state[48], thread[32], op[16];
 	char fingerprint[160], known[32];
 	uint64_t gpa, hva, pfn;
 	uint64_t t_ms;
@@ -82,6 +83,7 @@ extern const char *const oracle_names[NR_ORACLES];
 struct shared {
 	atomic_int stop;	/* end of the scenario, set by either side */
 	atomic_int running;	/* the child's threads run */
+	atomic_int ask_where;	/* kicked vCPUs say where they are */
 	atomic_int aim_kill;	/* the supervisor wants waits for mmap_lock, to kill in them */
 	uint64_t start_ns;
 	struct caps caps;
@@ -121,6 +123,7 @@ struct run {
 	struct worker *worker[MAX_WORKERS];
 	unsigned int nr_workers;
 	pthread_barrier_t barrier;
+	atomic_bool hot;		/* injectors do not pause now */
 };
 
 /* One thread. */
@@ -133,7 +136,6 @@ struct worker {
 	unsigned int weight;
 	pthread_t thread;
 	struct rng rng;
-	int cpu;		/* pinned to */
 	void *priv;		/* the plug-in's */
 };
 

@@ -37,7 +37,8 @@
 enum page_state {
 	PS_MAPPED,	/* readable and writable */
 	PS_READONLY,	/* the host VMA or the PTE may be read only */
-	PS_HOLE,	/* no VMA, PROT_NONE, or a pfnmap without PTE and without handler: EFAULT */
+	PS_HOLE,	/* no VMA, or a pfnmap without PTE and without handler: EFAULT */
+	PS_NOACCESS,	/* PROT_NONE: EFAULT */
 	PS_POISON,	/* hwpoison: SIGBUS */
 	PS_NOSLOT,	/* no memslot: KVM_EXIT_MMIO */
 	PS_ROSLOT,	/* read-only memslot: stores are KVM_EXIT_MMIO */

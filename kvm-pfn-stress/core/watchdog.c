@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "core/proc.h"
 #include "core/watchdog.h"
@@ -30,6 +33,21 @@ static uint64_t progress_of(struct shared *sh, unsigned int i)
 	return p;
 }
 
+/* If a signal gets the vCPU out of KVM_RUN, it can say itself where it is. */
+static void ask_vcpu(struct shared *sh, struct worker_shared *ws, pid_t pid, pid_t tid)
+{
+	long long before = proc_number("/sys/kernel/debug/kvm/exits", 0), after;
+
+	usleep(100000);
+	after = proc_number("/sys/kernel/debug/kvm/exits", 0);
+	atomic_store(&sh->ask_where, 1);
+	syscall(SYS_tgkill, pid, tid, SIGUSR1);
+	usleep(200000);
+	atomic_store(&sh->ask_where, 0);
+	snprintf(ws->where + strlen(ws->where), sizeof(ws->where) - strlen(ws->where),
+		 ", %lld exits in 100 ms", after - before);
+}
+
 static void describe(struct shared *sh, unsigned int i, pid_t pid, enum stuck how)
 {
 	struct worker_shared *ws = &sh->worker[i];
@@ -41,7 +59,9 @@ static void describe(struct shared *sh, unsigned int i, pid_t pid, enum stuck ho
 	snprintf(f.thread, sizeof(f.thread), "%s", ws->name);
 	snprintf(f.expected, sizeof(f.expected), "progress within %d s of CPU or %d s of sleep",
 		 (int)(STUCK_CPU_NS / 1000000000), STUCK_SLEEP_MS / 1000);
-	snprintf(f.got, sizeof(f.got), "state %c ", proc_state(pid, tid));
+	if (ws->is_vcpu)
+		ask_vcpu(sh, ws, pid, tid);
+	snprintf(f.got, sizeof(f.got), "state %c %s ", proc_state(pid, tid), ws->where);
 	proc_stack(pid, tid, f.got + strlen(f.got), sizeof(f.got) - strlen(f.got));
 	if (ws->is_vcpu && sh->ctl->vcpu[i].page < sh->ctl->nr_pages) {
 		uint64_t page = sh->ctl->vcpu[i].page;

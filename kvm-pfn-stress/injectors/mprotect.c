@@ -24,10 +24,7 @@ static unsigned int mprotect_step(struct worker *w)
 	if (!r)
 		return 0;
 	at = (void *)(region_hva(r) + first * GUEST_PAGE_SIZE);
-	if (prot == PROT_NONE)
-		to = PS_HOLE;
-	else
-		to = r->mapped == PS_MAPPED ? PS_READONLY : r->mapped;
+	to = prot == PROT_NONE ? PS_NOACCESS : PS_READONLY;
 	record_op(w, prot == PROT_NONE ? "mprotect NONE" : "mprotect READ",
 		  r->gpa + first * GUEST_PAGE_SIZE, nr);
 	pages_begin(r, first, nr, to, false);

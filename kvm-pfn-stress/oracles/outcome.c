@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "arch/arch.h"
 #include "core/helper.h"
 #include "core/region.h"
 #include "oracles/outcome.h"
@@ -43,11 +44,40 @@ static const char *const rule_names[RULE_NR] = {
 static const unsigned int allowed[PS_NR][OP_NR] = {
 	[PS_READONLY] = { [OP_STORE] = BIT(RES_EFAULT), [OP_RMW] = BIT(RES_EFAULT) },
 	[PS_HOLE] = { BIT(RES_EFAULT), BIT(RES_EFAULT), BIT(RES_EFAULT), BIT(RES_EFAULT) },
+	[PS_NOACCESS] = { BIT(RES_EFAULT), BIT(RES_EFAULT), BIT(RES_EFAULT), BIT(RES_EFAULT) },
 	[PS_POISON] = { BIT(RES_SIGBUS), BIT(RES_SIGBUS), BIT(RES_SIGBUS), BIT(RES_SIGBUS) },
 	[PS_NOSLOT] = { BIT(RES_MMIO), BIT(RES_MMIO), BIT(RES_MMIO), BIT(RES_INTERNAL) },
 	[PS_ROSLOT] = { [OP_STORE] = BIT(RES_MMIO), [OP_RMW] = BIT(RES_MMIO) },
 	[PS_REFUSED] = { BIT(RES_EFAULT), BIT(RES_EFAULT), BIT(RES_EFAULT), BIT(RES_EFAULT) },
 };
+
+/*
+ * Where KVM reads the PTE itself, a store to one that is there and read only is emulated
+ * (KVM_PFN_ERR_RO_FAULT, RET_PF_EMULATE): the emulator can't write the hva either and takes it for
+ * MMIO; its compare-and-exchange gives up (emulator_cmpxchg_emulated(), X86EMUL_UNHANDLEABLE). A PTE
+ * that is not there is EFAULT, as in the table.
+ */
+static const unsigned int allowed_remapped_readonly[OP_NR] = {
+	[OP_STORE] = BIT(RES_MMIO),
+	[OP_RMW] = BIT(RES_MMIO) | BIT(RES_INTERNAL),
+};
+
+/* All failing answers that are right if the page of this region was in these states. */
+static unsigned int allowed_in(unsigned int mask, const struct region *r, enum access_op op)
+{
+	unsigned int s, all = 0;
+
+	/* mprotect() changes nothing about what this kernel refuses */
+	if (r && r->mapped == PS_REFUSED)
+		mask |= BIT(PS_REFUSED);
+
+	for (s = 0; s < PS_NR; s++)
+		if (mask & BIT(s))
+			all |= allowed[s][op];
+	if (r && r->ops->remapped && (mask & BIT(PS_READONLY)))
+		all |= allowed_remapped_readonly[op];
+	return all;
+}
 
 static void states_text(unsigned int mask, char *buf, size_t len)
 {
@@ -95,13 +125,10 @@ static bool page_of(struct worker *w, struct region_place *place, unsigned int *
 	return true;
 }
 
-static void expected_text(unsigned int mask, enum access_op op, char *buf, size_t len)
+static void expected_text(unsigned int mask, unsigned int all, char *buf, size_t len)
 {
-	unsigned int s, r, all = 0, n;
+	unsigned int r, n;
 
-	for (s = 0; s < PS_NR; s++)
-		if (mask & BIT(s))
-			all |= allowed[s][op];
 	n = snprintf(buf, len, "%s", mask & (BIT(PS_MAPPED) | BIT(PS_READONLY) | BIT(PS_ROSLOT)) ?
 		     "access completes" : "");
 	for (r = 0; r < NR_RESULTS; r++)
@@ -164,15 +191,13 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 	struct failure f = { 0 };
 	struct region_place place;
 	const char *detail = NULL;
-	unsigned int page = 0, mask = 0, s, all = 0;
+	unsigned int page = 0, mask = 0, all = 0;
 	bool at_page = page_of(w, &place, &page);
 
 	oracle_checked(w->run, ORACLE_OUTCOME, 1);
 	if (at_page) {
 		mask = page_states(place.region, page, g->word, page_word(place.region, page));
-		for (s = 0; s < PS_NR; s++)
-			if (mask & BIT(s))
-				all |= allowed[s][op];
+		all = allowed_in(mask, place.region, op);
 	}
 	describe(w, &f, &place, mask);
 	if (mask & BIT(PS_POISON))
@@ -187,10 +212,13 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 	}
 	/* "efault-mapped": the answer, and the state that it is wrong in */
 	snprintf(f.rule, sizeof(f.rule), "%s-%s", run_result_names[o->result],
-		 at_page ? page_state_name(pw_new(g->word)) : "elsewhere");
-	expected_text(mask, op, f.expected, sizeof(f.expected));
-	snprintf(f.got, sizeof(f.got), "%s (errno %d, exit_reason %u)",
+		 !at_page ? "elsewhere" : mask & BIT(PS_NOACCESS) ? page_state_name(PS_NOACCESS) :
+		 page_state_name(pw_new(g->word)));
+	expected_text(mask, all, f.expected, sizeof(f.expected));
+	snprintf(f.got, sizeof(f.got), "%s (errno %d, exit_reason %u) ",
 		 run_result_names[o->result], o->err, o->exit_reason);
+	arch_describe_vcpu(w->run->vcpu[w->id], f.got + strlen(f.got),
+			   sizeof(f.got) - strlen(f.got));
 	if (at_page && o->result == RES_EFAULT && (mask & BIT(PS_MAPPED)))
 		detail = zap_overlap(place.region, page, o->start_ns);
 	return fail(w->run->sh, oracle, &f, detail);
@@ -210,7 +238,8 @@ void content_report(struct worker *w)
 	snprintf(f.rule, sizeof(f.rule), "%s", rep->rule < RULE_NR ? rule_names[rep->rule] : "?");
 	if (rep->rule == RULE_ACCESS) {
 		/* the right answer was an error: this is the outcome oracle's */
-		expected_text(mask, g->op, f.expected, sizeof(f.expected));
+		expected_text(mask, allowed_in(mask, place.region, g->op),
+			      f.expected, sizeof(f.expected));
 		snprintf(f.got, sizeof(f.got), "the access completed (value 0x%lx)", rep->got);
 		fail(w->run->sh, mask & BIT(PS_POISON) ? ORACLE_POISON : ORACLE_OUTCOME, &f,
 		     page_state_name(pw_new(g->word)));

@@ -10,7 +10,11 @@
 /*
  * arch_exec() calls into the test page with rax = 0x10, which no guest maps. Zeroed memory decodes as
  * "add %al, (%rax)", so that executing a page that nobody filled is a #PF in its first instruction;
- * the handler below turns that into ACCESS_TRAPPED. It can't run into bytes that are being written.
+ * the handler below turns that into ACCESS_TRAPPED.
+ *
+ * The code is the same in every page and loads the fill stamp as data. It must not hold anything that
+ * changes: emulators (QEMU's multi-threaded TCG) may go on executing old bytes when another CPU
+ * writes code at the moment it is translated. For the same reason ACCESS_TRAPPED proves nothing.
  */
 asm(".pushsection .text\n"
 	".globl arch_load, arch_store, arch_rmw, arch_exec\n"
@@ -71,11 +75,16 @@ static void guest_page_fault(struct ex_regs *regs)
 
 void arch_fill(void *hva, uint64_t stamp)
 {
-	volatile uint8_t *p = hva;
+	static const union {
+		uint8_t byte[8];
+		uint64_t word;
+	} code = { { 0x48, 0x8b, 0x05, 0xf1, 0xff, 0xff, 0xff, 0xc3 } };
+			/* mov PAGE_FILL_OFF - 23(%rip), %rax; ret */
+	uint64_t *p = hva;
 
-	p[PAGE_RET_OFF] = 0xc3;					/* ret */
-	*(volatile uint16_t *)(p + PAGE_CODE_OFF) = 0xb848;	/* movabs $imm64, %rax */
-	__atomic_store_n((uint64_t *)(p + PAGE_FILL_OFF), stamp, __ATOMIC_RELEASE);
+	_Static_assert(PAGE_FILL_OFF - (PAGE_CODE_OFF + 7) == -15, "the displacement above is 0xf1");
+	__atomic_store_n(p + PAGE_CODE_OFF / 8, code.word, __ATOMIC_RELEASE);
+	__atomic_store_n(p + PAGE_FILL_OFF / 8, stamp, __ATOMIC_RELEASE);
 }
 
 void arch_vm_setup(struct kvm_vm *vm)
@@ -97,4 +106,17 @@ int arch_skip_access(struct kvm_vcpu *vcpu)
 		return -1;
 	vcpu_regs_set(vcpu, &regs);
 	return 0;
+}
+
+void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len)
+{
+	struct kvm_vcpu_events ev;
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+
+	vcpu_regs_get(vcpu, &regs);
+	vcpu_sregs_get(vcpu, &sregs);
+	vcpu_events_get(vcpu, &ev);
+	snprintf(buf, len, "rip 0x%llx rsp 0x%llx rdi 0x%llx cr2 0x%llx vector %d/%d", regs.rip,
+		 regs.rsp, regs.rdi, sregs.cr2, ev.exception.injected, ev.exception.nr);
 }
