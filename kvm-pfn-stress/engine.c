@@ -266,7 +266,8 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 	rcu_register_thread();
 
 	run->helper_fd = sh->caps.helper ? helper_open() : -1;
-	if (run->helper_fd >= 0)
+	/* without injectors there is nothing to hit, and the hooks would only slow down faults */
+	if (run->helper_fd >= 0 && sc->nr_injectors)
 		ioctl(run->helper_fd, PFNH_MARK);
 	add_workers(run);
 	if (!add_regions(run))

@@ -567,6 +567,9 @@ static enum verdict run_scenario(const struct scenario *sc, unsigned int index, 
 		seed = seed * 31 + (unsigned char)*p;
 	rng_seed(&rng, seed, 0);
 	shared_reset();
+	for (i = 0; i < sc->nr_injectors; i++)
+		if (injector_find(sc->injectors[i].name)->memslot_updates)
+			sh->memslot_updates = true;
 	stats_now(&t.before);
 	event_begin(&e, "scenario");
 	event_str(&e, "name", sc->name);

@@ -55,6 +55,7 @@ struct injector_ops {
 	const char *describe;
 	uint32_t gap_us;		/* longest pause between two steps; drawn log-uniformly */
 	bool by_supervisor;		/* SIGKILL: not a thread of the child */
+	bool memslot_updates;
 	/* NULL, or why it can't run here. */
 	const char *(*unsupported)(struct run *run);
 	/* By the main thread: before there are regions and a VM, and after all workers ended. */

@@ -226,7 +226,8 @@ void pages_begin(struct region *r, unsigned int first, unsigned int nr, enum pag
 	for (p = first; p < first + nr; p++) {
 		uint64_t w = page_word(r, p);
 
-		page_set(r, p, pw_make(w, pw_new(w), to, pw_gen(w), lose ? 0 : w & PW_FILLED));
+		page_set(r, p, pw_make(w, pw_new(w), to, pw_gen(w),
+				       PW_BUSY | (lose ? 0 : w & PW_FILLED)));
 	}
 }
 

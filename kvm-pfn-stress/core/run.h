@@ -100,6 +100,7 @@ struct shared {
 	atomic_ulong skipped;
 	atomic_ulong sweep_pages, sweep_ns;
 	char skip_reason[128];
+	bool memslot_updates;	/* an injector of this scenario adds and deletes memslots */
 	struct guest_ctl *ctl;	/* control area, mapped by the supervisor as well */
 	/* poisoned pfns that are not yet unpoisoned */
 	atomic_ulong poison[MAX_POISON];

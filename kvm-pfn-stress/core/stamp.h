@@ -47,6 +47,7 @@ enum page_state {
 };
 
 #define PW_FILLED	(1ull << 8)
+#define PW_BUSY		(1ull << 9)	/* the claimer's call is under way */
 
 static inline enum page_state pw_old(uint64_t w)
 {
@@ -68,18 +69,12 @@ static inline uint32_t pw_gen(uint64_t w)
 	return w >> 44;
 }
 
-/* quiet: no call is under way that could change the answer or the content */
-static inline bool pw_stable(uint64_t w)
-{
-	return pw_old(w) == pw_new(w) && (w & PW_FILLED);
-}
-
 /**
  * pw_make - the next page word
  * @prev: the word before; the sequence goes up by one
  * @old, @new: states, equal when no call is under way
  * @gen: content generation
- * @flags: PW_FILLED or 0
+ * @flags: PW_*
  */
 static inline uint64_t pw_make(uint64_t prev, enum page_state old, enum page_state new,
 			       uint32_t gen, uint64_t flags)

@@ -51,5 +51,6 @@ const struct injector_ops injector_memslot = {
 	.name = "memslot",
 	.describe = "delete the memslot and add it again with the backing at another host address",
 	.gap_us = 3000,
+	.memslot_updates = true,
 	.step = memslot_step,
 };

@@ -172,14 +172,22 @@ static bool mmio_right(struct worker *w, const struct run_outcome *o, struct fai
 	return false;
 }
 
-/* Suspicion S1: did the module zap the page after its handler had given this thread the PTE? */
-static const char *zap_overlap(struct region *r, unsigned int page, uint64_t since_ns)
+/*
+ * Suspicion S1: was the PTE taken away again after the fault handler had given it to this thread? The
+ * module knows of its own zaps; of everything else the page word says whether a call of ours was
+ * under way during the access.
+ */
+static const char *pte_taken(struct region *r, unsigned int page, uint64_t w1, uint64_t since_ns)
 {
 	struct pfnh_fault q = { .index = page, .since_ns = since_ns };
 
-	if (!r->ops->helper || ioctl(r->fd, PFNH_FAULT, &q))
+	if (!r->ops->remapped)
 		return NULL;
-	return q.inserted && q.zapped ? "zap-overlap" : NULL;
+	if (!ioctl(r->fd, PFNH_FAULT, &q) && q.inserted && q.zapped)
+		return "zap-overlap";
+	if (q.inserted && ((w1 & PW_BUSY) || w1 != page_word(r, page)))
+		return "invalidate-overlap";
+	return NULL;
 }
 
 bool outcome_check(struct worker *w, const struct run_outcome *o)
@@ -219,8 +227,8 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 		 run_result_names[o->result], o->err, o->exit_reason);
 	arch_describe_vcpu(w->run->vcpu[w->id], f.got + strlen(f.got),
 			   sizeof(f.got) - strlen(f.got));
-	if (at_page && o->result == RES_EFAULT && (mask & BIT(PS_MAPPED)))
-		detail = zap_overlap(place.region, page, o->start_ns);
+	if (at_page && o->result == RES_EFAULT)
+		detail = pte_taken(place.region, page, g->word, o->start_ns);
 	return fail(w->run->sh, oracle, &f, detail);
 }
 
