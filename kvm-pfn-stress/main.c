@@ -257,32 +257,21 @@ static bool has_kill(const struct scenario *sc)
 	return false;
 }
 
-/* Is one of the vCPU threads asleep in its wait for mmap_lock? */
-static bool vcpu_waits(pid_t pid)
-{
-	char stack[512];
-	unsigned int i;
-
-	for (i = 0; i < (unsigned int)atomic_load(&sh->nr_workers); i++) {
-		if (!sh->worker[i].is_vcpu)
-			continue;
-		proc_stack(pid, atomic_load(&sh->worker[i].tid), stack, sizeof(stack));
-		if (strstr(stack, "rwsem_down_read") || strstr(stack, "down_read_killable"))
-			return true;
-	}
-	return false;
-}
-
 /* End of a life of a process under the kill injector: wait for the right moment, then kill. */
 static bool kill_in_wait(pid_t pid, struct totals *t, struct rng *rng)
 {
-	uint64_t until;
+	struct pfnh_stats before, now;
 	bool waits = false;
+	uint64_t until;
 
 	usleep(rng_log(rng, 100000));
+	/* From here on mmap_lock is held for 20 ms or more at a time: whoever waits, waits long. */
 	atomic_store(&sh->aim_kill, 1);
+	usleep(10000);
+	stats_now(&before);
 	for (until = now_ns() + 300000000ull; now_ns() < until && !waits;) {
-		waits = vcpu_waits(pid);
+		stats_now(&now);
+		waits = now.lock_waits != before.lock_waits;
 		if (!waits)
 			usleep(500);
 	}

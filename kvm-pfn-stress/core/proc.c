@@ -108,10 +108,13 @@ char proc_state(pid_t pid, pid_t tid)
 
 void proc_stack(pid_t pid, pid_t tid, char *buf, unsigned long len)
 {
-	char path[64], text[4096], *line, *save;
+	char path[64], text[4096], *line, *save, state = proc_state(pid, tid);
 	unsigned long n = 0;
 
 	buf[0] = 0;
+	/* 6.1 warns about return probes on the stack of a task that runs (rethook_find_ret_addr()) */
+	if (state != 'S' && state != 'D')
+		return;
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/stack", pid, tid);
 	if (slurp(path, text, sizeof(text)) <= 0)
 		return;

@@ -30,7 +30,7 @@ uint64_t proc_idle_ms(void);
 /* State letter of a thread ('R', 'S', 'D', 'Z'), 0 when it is gone. */
 char proc_state(pid_t pid, pid_t tid);
 
-/* Kernel stack of a thread, lines joined by '<'; needs CAP_SYS_ADMIN. */
+/* Kernel stack of a sleeping thread, frames joined by '<'; needs CAP_SYS_ADMIN. */
 void proc_stack(pid_t pid, pid_t tid, char *buf, unsigned long len);
 
 #endif /* CORE_PROC_H */
