@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "core/compat.h"
+#include "fake-arch.h"
+
+struct fake_access fake;
+
+static enum access_status access_at(uint64_t gva)
+{
+	fake.gva = gva;
+	if (fake.during)
+		fake.during();
+	return fake.status;
+}
+
+enum access_status arch_load(uint64_t gva, uint64_t *out)
+{
+	enum access_status st = access_at(gva);
+
+	*out = fake.value;
+	return st;
+}
+
+enum access_status arch_exec(uint64_t gva, uint64_t *out)
+{
+	return arch_load(gva, out);
+}
+
+enum access_status arch_store(uint64_t gva, uint64_t val)
+{
+	fake.stored = val;
+	return access_at(gva);
+}
+
+enum access_status arch_rmw(uint64_t gva, uint64_t expect, uint64_t val, uint64_t *out)
+{
+	enum access_status st = access_at(gva);
+
+	*out = fake.value;
+	if (fake.value == expect)
+		fake.stored = val;
+	return st;
+}
+
+void arch_fill(void *hva, uint64_t stamp)
+{
+	((uint64_t *)hva)[PAGE_FILL_OFF / 8] = stamp;
+}
+
+void arch_vm_setup(struct kvm_vm *vm) { }
+
+int arch_skip_access(struct kvm_vcpu *vcpu)
+{
+	return 0;
+}
+
+void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len)
+{
+	snprintf(buf, len, "fake");
+}
