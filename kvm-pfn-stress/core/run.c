@@ -86,7 +86,7 @@ bool fail(struct shared *sh, enum oracle_id oracle, const struct failure *f, con
 			break;
 	if (i < sh->nr_failures)
 		sh->failure[i].count++;
-	else if (i < MAX_FAILURES)
+	else if (i < (id ? MAX_KNOWN : MAX_FAILURES))
 		sh->failure[sh->nr_failures++] = n;
 	pthread_mutex_unlock(&sh->lock);
 	if (!goes_on)

@@ -19,7 +19,8 @@
 
 #define MAX_WORKERS	32
 #define MAX_REGIONS	16
-#define MAX_FAILURES	8
+#define MAX_FAILURES	64
+#define MAX_KNOWN	48	/* of them; what is new always finds a place */
 #define MAX_POISON	1024
 #define RING_OPS	2048	/* a power of two */
 

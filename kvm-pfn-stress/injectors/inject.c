@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/proc.h"
 #include "injectors/inject.h"
 
 struct region *inject_claim(struct worker *w, unsigned int max, unsigned int *first,
@@ -44,6 +45,68 @@ void inject_pause(struct worker *w, uint32_t us)
 {
 	if (rng_below(&w->rng, 4))
 		usleep(rng_log(&w->rng, us));
+}
+
+/* The number of the access that this vCPU is at, if it began with the page in its present state. */
+static bool access_of(struct region *r, unsigned int v, unsigned int first, unsigned int nr,
+		      uint64_t *ops)
+{
+	struct guest_vcpu *g = &r->run->ctl->vcpu[v];
+	uint64_t page, word;
+
+	*ops = __atomic_load_n(&g->ops, __ATOMIC_ACQUIRE);
+	page = __atomic_load_n(&g->page, __ATOMIC_RELAXED);
+	word = __atomic_load_n(&g->word, __ATOMIC_ACQUIRE);
+	return page >= r->base + first && page < r->base + first + nr &&
+	       word == page_word(r, page - r->base);
+}
+
+static void unanswered(struct worker *w, struct region *r, unsigned int v)
+{
+	static const char *const ops[OP_NR] = { "load", "store", "rmw", "exec" };
+	struct guest_vcpu *g = &w->run->ctl->vcpu[v];
+	unsigned int page = g->page - r->base;
+	enum page_state s = pw_new(page_word(r, page));
+	struct failure f = { 0 };
+
+	snprintf(f.rule, sizeof(f.rule), "unanswered-%s", page_state_name(s));
+	snprintf(f.backing, sizeof(f.backing), "%s", r->ops->name);
+	snprintf(f.thread, sizeof(f.thread), "%s", w->run->sh->worker[v].name);
+	snprintf(f.op, sizeof(f.op), "%s", g->op < OP_NR ? ops[g->op] : "-");
+	snprintf(f.state, sizeof(f.state), "%s", page_state_name(s));
+	snprintf(f.expected, sizeof(f.expected), "an answer: KVM_RUN returns or the access completes");
+	snprintf(f.got, sizeof(f.got), "one access took more than %llu ms of CPU time",
+		 UNANSWERED_CPU_NS / 1000000);
+	f.gpa = r->gpa + page * GUEST_PAGE_SIZE;
+	f.hva = region_hva(r) + page * GUEST_PAGE_SIZE;
+	fail(w->run->sh, s == PS_POISON ? ORACLE_POISON : ORACLE_OUTCOME, &f, NULL);
+}
+
+void inject_answered(struct worker *w, struct region *r, unsigned int first, unsigned int nr)
+{
+	uint64_t ops, now, cpu, until = now_ns() + 4 * UNANSWERED_CPU_NS;
+	unsigned int v;
+	pid_t tid;
+
+	/* mostly not: what is under way while the state changes again is worth as much */
+	if (rng_below(&w->rng, 4))
+		return;
+	for (v = 0; v < w->run->nr_vcpus; v++) {
+		if (!access_of(r, v, first, nr, &ops))
+			continue;
+		/* vCPU workers come first in the table (engine.c) */
+		tid = atomic_load(&w->run->sh->worker[v].tid);
+		cpu = proc_cpu_ns(getpid(), tid);
+		while (access_of(r, v, first, nr, &now) && now == ops && !run_stopping(w->run) &&
+		       now_ns() < until) {
+			usleep(100);
+			worker_progress(w);
+			if (proc_cpu_ns(getpid(), tid) - cpu < UNANSWERED_CPU_NS)
+				continue;
+			unanswered(w, r, v);
+			return;
+		}
+	}
 }
 
 void inject_broken(struct worker *w, struct region *r, const char *what)

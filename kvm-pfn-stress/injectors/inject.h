@@ -29,6 +29,19 @@ void inject_fill(struct worker *w, struct region *r, unsigned int first, unsigne
 /* Sleep log-uniformly up to @us microseconds; not at all once in four. */
 void inject_pause(struct worker *w, uint32_t us);
 
+/**
+ * inject_answered - now and then, wait for the answer to what guests began in the present state
+ * @w: the injector's worker
+ * @r, @first, @nr: claimed pages, no call under way
+ *
+ * Only for accesses that are under way now: a fraction of a millisecond, if KVM answers. A vCPU that
+ * spends UNANSWERED_CPU_NS on one access is told neither yes nor no: a failure of the outcome or the
+ * poison oracle. Giving the page back would hide it, since the access is then completed.
+ */
+void inject_answered(struct worker *w, struct region *r, unsigned int first, unsigned int nr);
+
+#define UNANSWERED_CPU_NS	1500000000ull
+
 /* A system call failed that can't fail: the scenario ends as a failure of the suite. */
 void inject_broken(struct worker *w, struct region *r, const char *what);
 

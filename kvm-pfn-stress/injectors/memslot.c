@@ -31,6 +31,7 @@ static unsigned int memslot_step(struct worker *w)
 	pages_end(r, 0, r->nr, PS_NOSLOT, lose);
 
 	inject_pause(w, 300);
+	inject_answered(w, r, 0, r->nr);
 
 	hva = region_new_hva(r);
 	pages_begin(r, 0, r->nr, r->mapped, lose);

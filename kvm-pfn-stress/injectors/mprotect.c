@@ -33,6 +33,7 @@ static unsigned int mprotect_step(struct worker *w)
 	pages_end(r, first, nr, to, false);
 
 	inject_pause(w, 300);
+	inject_answered(w, r, first, nr);
 
 	record_op(w, "mprotect back", r->gpa + first * GUEST_PAGE_SIZE, nr);
 	pages_begin(r, first, nr, r->mapped, false);

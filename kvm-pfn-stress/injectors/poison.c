@@ -172,6 +172,7 @@ static unsigned int poison_step(struct worker *w)
 	if (!err && hit) {
 		pages_end(r, page, 1, PS_POISON, true);
 		inject_pause(w, 3000);
+		inject_answered(w, r, page, 1);
 	} else {
 		record_op(w, "... failed", gpa, 1);
 	}

@@ -34,6 +34,7 @@ static unsigned int remap_step(struct worker *w)
 	pages_end(r, first, nr, PS_HOLE, lose);
 
 	inject_pause(w, 300);
+	inject_answered(w, r, first, nr);
 
 	record_op(w, "mmap", r->gpa + first * GUEST_PAGE_SIZE, nr);
 	pages_begin(r, first, nr, r->mapped, lose);

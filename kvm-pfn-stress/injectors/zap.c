@@ -10,7 +10,11 @@
  *	  or, later: is_page_fault_stale()
  *						the old page gets the canary: nobody may write it
  */
+#include <errno.h>
+#include <stdio.h>
+
 #include "injectors/inject.h"
+#include "oracles/quiet.h"
 
 static bool takes_zap(const struct region *r)
 {
@@ -22,22 +26,47 @@ static const char *zap_unsupported(struct run *run)
 	return inject_any(run, takes_zap) ? NULL : "no region of the helper module's pages";
 }
 
+/* The module can't put other pages in their place: somebody holds or wrote all that it has retired. */
+static void no_spare_pages(struct worker *w, struct region *r)
+{
+	struct failure f = { 0 };
+
+	canary_check(w->run);
+	if (run_stopping(w->run))
+		return;
+	snprintf(f.rule, sizeof(f.rule), "retired-pages-held");
+	snprintf(f.backing, sizeof(f.backing), "%s", r->ops->name);
+	snprintf(f.thread, sizeof(f.thread), "%s", w->ws->name);
+	snprintf(f.expected, sizeof(f.expected), "pages that were taken away have their own reference");
+	snprintf(f.got, sizeof(f.got), "the references of all of them are more or less");
+	fail(w->run->sh, ORACLE_REFCOUNT, &f, NULL);
+}
+
 static unsigned int zap_step(struct worker *w)
 {
 	unsigned int first, nr;
 	struct region *r = inject_claim(w, 16, &first, &nr, takes_zap);
 	enum page_state after;
+	int err;
 
 	if (!r)
 		return 0;
 	after = r->ops->zap_holes ? PS_HOLE : r->mapped;
 	record_op(w, "zap", r->gpa + first * GUEST_PAGE_SIZE, nr);
 	pages_begin(r, first, nr, after, true);
-	if (r->ops->zap(r, first, nr))
+	err = r->ops->zap(r, first, nr);
+	if (err == -ENOSPC) {
+		pages_end(r, first, nr, r->mapped, false);
+		region_release(r, first, nr);
+		no_spare_pages(w, r);
+		return 0;
+	}
+	if (err)
 		inject_broken(w, r, "zap");
 	pages_end(r, first, nr, after, true);
 	if (r->ops->zap_holes) {
 		inject_pause(w, 300);
+		inject_answered(w, r, first, nr);
 		record_op(w, "mmap", r->gpa + first * GUEST_PAGE_SIZE, nr);
 		pages_begin(r, first, nr, r->mapped, true);
 		if (r->ops->map(r, region_hva(r), first, nr))

@@ -244,6 +244,8 @@ void content_report(struct worker *w)
 		mask = page_states(place.region, page, g->word, page_word(place.region, page));
 	describe(w, &f, &place, mask);
 	snprintf(f.rule, sizeof(f.rule), "%s", rep->rule < RULE_NR ? rule_names[rep->rule] : "?");
+	if (rep->got == PFNH_CANARY)	/* no stamp, but we know whose it is: of a retired page */
+		snprintf(f.rule, sizeof(f.rule), "%s", rule_names[RULE_STALE]);
 	if (rep->rule == RULE_ACCESS) {
 		/* the right answer was an error: this is the outcome oracle's */
 		expected_text(mask, allowed_in(mask, place.region, g->op),
