@@ -170,7 +170,7 @@ take_option() { # OPTION VALUE
 		runner+=("$1" "$2")
 		;;
 	--vcpus)
-		is_number "$2" 64 || bad "--vcpus: expected a number from 1 to 64, got '$2'"
+		is_number "$2" 8 || bad "--vcpus: expected a number from 1 to 8, got '$2'"
 		runner+=("$1" "$((10#$2))")
 		;;
 	--memory) check_memory "$2"; runner+=(--memory-mb "$value") ;;

@@ -75,9 +75,6 @@ static bool plugin_known(const char *kind, const char *name)
 		return consumer_find(name);
 	if (!strcmp(kind, "injector"))
 		return injector_find(name);
-	for (int i = 0; i < NR_ORACLES; i++)
-		if (!strcmp(oracle_names[i], name))
-			return true;
 	return false;
 }
 
@@ -389,43 +386,19 @@ static void report_counts(const struct scenario *sc, const struct totals *t)
 /* The last operations on the failing page, oldest first. */
 static void report_ops(const struct scenario *sc, const struct failure *f)
 {
-	struct { const struct op_record *r; const char *thread; } last[24];
-	unsigned int n = 0, w, i, k;
 	struct event e;
+	unsigned int i;
 
-	for (w = 0; w < MAX_WORKERS; w++) {
-		const struct worker_shared *ws = &sh->worker[w];
+	for (i = 0; i < f->nr_ops; i++) {
+		const struct failure_op *op = &f->op_log[i];
 
-		for (i = 0; i < RING_OPS; i++) {
-			const struct op_record *r = &ws->ring[i];
-
-			if (!r->t_ns || (f->gpa && r->pages &&
-			    (f->gpa < r->gpa || f->gpa - r->gpa >= r->pages * GUEST_PAGE_SIZE)))
-				continue;
-			/* insertion into the newest 24, sorted by time */
-			for (k = n; k && last[k - 1].r->t_ns > r->t_ns; k--)
-				;
-			if (n == 24) {
-				if (!k)
-					continue;
-				memmove(&last[0], &last[1], (k - 1) * sizeof(*last));
-				k--;
-			} else {
-				memmove(&last[k + 1], &last[k], (n - k) * sizeof(*last));
-				n++;
-			}
-			last[k].r = r;
-			last[k].thread = ws->name;
-		}
-	}
-	for (i = 0; i < n; i++) {
 		event_begin(&e, "op");
 		event_str(&e, "scenario", sc->name);
-		event_num(&e, "t_us", (last[i].r->t_ns - sh->start_ns) / 1000);
-		event_str(&e, "thread", last[i].thread);
-		event_str(&e, "op", last[i].r->what);
-		event_hex(&e, "gpa", last[i].r->gpa);
-		event_num(&e, "detail", last[i].r->pages);
+		event_num(&e, "t_us", (op->r.t_ns - sh->start_ns) / 1000);
+		event_str(&e, "thread", sh->worker[op->worker].name);
+		event_str(&e, "op", op->r.what);
+		event_hex(&e, "gpa", op->r.gpa);
+		event_num(&e, "detail", op->r.pages);
 		event_end(&e);
 	}
 }
@@ -490,6 +463,14 @@ static void report_oracles(const struct scenario *sc, bool all_skipped)
 	}
 }
 
+/* What ten seconds must bring, for a slot of this length; at least 1 where there must be any. */
+static uint64_t least(unsigned long long ten_seconds, bool any, uint64_t slot_ms)
+{
+	uint64_t n = ten_seconds * slot_ms / 10000;
+
+	return n ? n : any;
+}
+
 /*
  * A scenario that did not do what it is there for is no pass. Not enough CPU time for it: the host's
  * trouble, SKIP. CPU time, but no faults: ours, FAIL.
@@ -497,11 +478,11 @@ static void report_oracles(const struct scenario *sc, bool all_skipped)
 static void check_exposure(const struct scenario *sc, const struct totals *t, uint64_t slot_ms)
 {
 	struct { const char *what; uint64_t got, want; } x[] = {
-		{ "faults", t->faults, sc->min_faults ? sc->min_faults : 1 },
-		{ "injections", injections(t), sc->min_injections ? sc->min_injections :
-						sc->nr_injectors > 0 },
+		{ "faults", t->faults, least(sc->min_faults, true, slot_ms) },
+		{ "injections", injections(t),
+		  least(sc->min_injections, sc->nr_injectors > 0, slot_ms) },
 		{ "window hits", window_hits(t),
-		  sh->caps.hooks & PFNH_HOOK_STALE ? sc->min_hits : 0 },
+		  sh->caps.hooks & PFNH_HOOK_STALE ? least(sc->min_hits, false, slot_ms) : 0 },
 	};
 	struct failure f = { 0 };
 	unsigned int i;
@@ -833,6 +814,7 @@ int main(int argc, char **argv)
 	fail_setup(opt.known, uts.release);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
 	event_enable(opt.events);
 	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (sh == MAP_FAILED || hold_vm()) {

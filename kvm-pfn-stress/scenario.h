@@ -22,12 +22,10 @@ struct scenario {
 	struct scenario_item consumers[8];
 	struct scenario_item access[8];
 	struct scenario_item injectors[16];
-	struct scenario_item oracles[16];
 	unsigned int nr_regions;
 	unsigned int nr_consumers;
 	unsigned int nr_access;
 	unsigned int nr_injectors;
-	unsigned int nr_oracles;
 	unsigned int vcpus;		/* 0: as the command line says */
 	unsigned int weight;
 	unsigned long long min_faults;
@@ -38,7 +36,7 @@ struct scenario {
 
 /*
  * Returns 0, or -1 with "file:line: what was expected" in err. known() says whether there is a name
- * of that kind ("backing", "consumer", "injector", "oracle"); NULL takes every name.
+ * of that kind ("backing", "consumer", "injector"); NULL takes every name.
  */
 int scenario_parse(const char *path, struct scenario *s,
 		   bool (*known)(const char *kind, const char *name), char *err, size_t errlen);

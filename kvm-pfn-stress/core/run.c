@@ -61,6 +61,35 @@ void fail_setup(const char *known_issues, const char *kernel_release)
 	}
 }
 
+/* The last operations on the failing page of all threads, in the order of time. */
+static void collect_ops(struct shared *sh, struct failure *f)
+{
+	unsigned int w, i, k;
+
+	for (w = 0; w < MAX_WORKERS; w++) {
+		for (i = 0; i < RING_OPS; i++) {
+			struct op_record r = sh->worker[w].ring[i];
+
+			if (!r.t_ns || (f->gpa && r.pages && (f->gpa < r.gpa ||
+			    f->gpa - r.gpa >= r.pages * GUEST_PAGE_SIZE)))
+				continue;
+			/* into its place among the newest */
+			for (k = f->nr_ops; k && f->op_log[k - 1].r.t_ns > r.t_ns; k--)
+				;
+			if (f->nr_ops < FAILURE_OPS) {
+				memmove(&f->op_log[k + 1], &f->op_log[k],
+					(f->nr_ops++ - k) * sizeof(f->op_log[0]));
+			} else if (k) {
+				k--;
+				memmove(&f->op_log[0], &f->op_log[1], k * sizeof(f->op_log[0]));
+			} else {
+				continue;
+			}
+			f->op_log[k] = (struct failure_op){ r, w };
+		}
+	}
+}
+
 bool fail(struct shared *sh, enum oracle_id oracle, const struct failure *f, const char *detail)
 {
 	const char *op = f->op[0] ? f->op : "-", *id;
@@ -84,10 +113,12 @@ bool fail(struct shared *sh, enum oracle_id oracle, const struct failure *f, con
 	for (i = 0; i < sh->nr_failures; i++)
 		if (!strcmp(sh->failure[i].fingerprint, n.fingerprint))
 			break;
-	if (i < sh->nr_failures)
+	if (i < sh->nr_failures) {
 		sh->failure[i].count++;
-	else if (i < (id ? MAX_KNOWN : MAX_FAILURES))
+	} else if (i < (id ? MAX_KNOWN : MAX_FAILURES)) {
+		collect_ops(sh, &n);
 		sh->failure[sh->nr_failures++] = n;
+	}
 	pthread_mutex_unlock(&sh->lock);
 	if (!goes_on)
 		atomic_store(&sh->stop, 1);

@@ -60,12 +60,21 @@ struct worker_shared {
 	struct op_record ring[RING_OPS];
 };
 
+#define FAILURE_OPS	16
+
+struct failure_op {
+	struct op_record r;
+	unsigned int worker;
+};
+
 struct failure {
 	char oracle[16], rule[40], expected[96], got[288], backing[32], state[48], thread[32], op[16];
 	char fingerprint[160], known[32];
 	uint64_t gpa, hva, pfn;
 	uint64_t t_ms;
 	uint64_t count;		/* how often it was seen; the rest is of the first time */
+	unsigned int nr_ops;	/* the last operations on that page, oldest first */
+	struct failure_op op_log[FAILURE_OPS];
 };
 
 struct oracle_count {

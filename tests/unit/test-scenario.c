@@ -23,7 +23,6 @@ static void reads_everything(void **state)
 		"consumers = vcpu:2\n"
 		"access = load:4 store:2 rmw exec:1\n"
 		"injectors = zap:3 kick\n"
-		"oracles = refcount\n"
 		"vcpus = 3\nmin_faults = 1000\nmin_injections = 0\nmin_hits = 7\n"
 		"weight = 2\nboot = own");
 
@@ -42,7 +41,6 @@ static void reads_everything(void **state)
 	assert_string_equal(s.access[3].name, "exec");
 	assert_int_equal(s.nr_injectors, 2);
 	assert_int_equal(s.injectors[0].value, 3);
-	assert_int_equal(s.nr_oracles, 1);
 	assert_int_equal(s.vcpus, 3);
 	assert_int_equal(s.weight, 2);
 	assert_int_equal(s.min_faults, 1000);
@@ -89,7 +87,6 @@ static const struct {
 	{ "consumers = nested\n", ":1: expected the name of a known consumer" },
 	{ "access = jump:1\n", ":1: expected load, store, rmw or exec, got 'jump'" },
 	{ "injectors = zapp\n", ":1: expected the name of a known injector, got 'zapp'" },
-	{ "oracles = content\n", ":1: expected the name of a known oracle" },
 	{ "vcpus = 0\n", ":1: expected a number from 1 to 64 for 'vcpus'" },
 	{ "vcpus = 65\n", ":1: expected a number from 1 to 64 for 'vcpus'" },
 	{ "weight = 1.5\n", ":1: expected a number from 1 to 1000 for 'weight'" },

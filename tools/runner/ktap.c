@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KTAP for three parsers that disagree (FACTS): flat, constant names, reasons in diagnostics before
+ * KTAP for three parsers that disagree: flat, constant names, reasons in diagnostics before
  * the result line, each line on its way before the next scenario begins.
  */
 #include <ctype.h>
