@@ -234,16 +234,7 @@ static void collect(struct run *run)
 {
 	struct shared *sh = run->sh;
 	long long pf = proc_number("/sys/kernel/debug/kvm/pf_taken", -1);
-	unsigned int v, op;
 
-	for (v = 0; v < run->nr_vcpus; v++) {
-		const struct guest_vcpu *g = &run->ctl->vcpu[v];
-
-		for (op = 0; op < OP_NR; op++)
-			atomic_fetch_add(&sh->access[op], g->count[op]);
-		atomic_fetch_add(&sh->skipped, g->skipped);
-		oracle_checked(run, ORACLE_CONTENT, g->checks);
-	}
 	if (pf > 0)
 		atomic_store(&sh->faults, pf);
 	if (run->helper_fd >= 0)

@@ -63,6 +63,7 @@ struct totals {
 	char names[MAX_WORKERS][32];
 	unsigned int nr_names;
 	uint64_t exits[NR_RESULTS];
+	uint64_t access[OP_NR], skipped;
 	uint64_t cpu_ms;
 	struct pfnh_stats before;
 };
@@ -115,8 +116,15 @@ static void add_child(struct totals *t)
 
 		for (k = 0; k < NR_RESULTS; k++)
 			t->exits[k] += atomic_load(&ws->exits[k]);
-		if (ws->is_vcpu)
+		if (ws->is_vcpu) {
+			const struct guest_vcpu *g = &sh->ctl->vcpu[i];
+
+			for (k = 0; k < OP_NR; k++)
+				t->access[k] += g->count[k];
+			t->skipped += g->skipped;
+			atomic_fetch_add(&sh->oracle[ORACLE_CONTENT].checks, g->checks);
 			continue;
+		}
 		for (k = 0; k < t->nr_names && strcmp(t->names[k], ws->name); k++)
 			;
 		if (k == t->nr_names)
@@ -372,8 +380,8 @@ static void report_counts(const struct scenario *sc, const struct totals *t)
 	if (sh->caps.hooks & PFNH_HOOK_LOCK_WAIT)
 		report_count(sc->name, "wait", "mmap-lock", st.lock_waits - t->before.lock_waits);
 	for (i = 0; i < OP_NR; i++)
-		report_count(sc->name, "access", ops[i], atomic_load(&sh->access[i]));
-	report_count(sc->name, "access", "skipped", atomic_load(&sh->skipped));
+		report_count(sc->name, "access", ops[i], t->access[i]);
+	report_count(sc->name, "access", "skipped", t->skipped);
 	for (i = 0; i < NR_RESULTS; i++)
 		if (t->exits[i])
 			report_count(sc->name, "exit", run_result_names[i], t->exits[i]);

@@ -105,9 +105,7 @@ struct shared {
 	struct failure failure[MAX_FAILURES];
 	/* filled in by the child at its end */
 	struct pfnh_stats stats;
-	atomic_ulong faults;	/* accesses of all vCPUs (live) */
-	atomic_ulong access[OP_NR];
-	atomic_ulong skipped;
+	atomic_ulong faults;	/* KVM's own count of page faults (pf_taken) */
 	atomic_ulong sweep_pages, sweep_ns;
 	char skip_reason[128];
 	bool memslot_updates;	/* an injector of this scenario adds and deletes memslots */

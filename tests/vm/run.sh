@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Real runs of all scenarios on unmodified kernels: no failure but known issues, every scenario did what
+# it is there for, and where kernels differ each gives its own answer.
+. "$(dirname "$0")/../host/lib.sh"
+
+# Real tools and scenarios.
+export PFN_CACHE=${PFN_CACHE%/tests/cache}
+unset PFN_VM_DIR PFN_CONFIGS PFN_BOUND_MS
+
+scenarios() { # FILTER: how many scenarios of the last run it holds for
+	json "[.scenarios[] | select($1)] | length"
+}
+
+tail_pages() { # 1 if this kernel maps pages without a refcount
+	json '[.scenarios[] | select(.name == "pfnmap-tail") | .counts.exit.efault // 0][0]'
+}
+
+all=$(find "$top/configs/scenarios" -name '*.conf' | wc -l)
+for kernel in 6.12 7.3 6.1; do
+	stress --kernel $kernel --duration 45s
+	sed 's/^/# /' "$tmp/out"
+	ok "$kernel: passes" is "$status" 0
+	ok "$kernel: every scenario ran and passed" is "$(scenarios '.verdict == "pass"')" "$all"
+	ok "$kernel: every scenario has faults" is "$(scenarios '.faults > 0')" "$all"
+	ok "$kernel: all oracles checked something somewhere" is \
+		"$(json '[.scenarios[].oracles[] | select(.checks > 0).name] | unique | length')" 8
+	ok "$kernel: every kill found a thread that waited for mmap_lock" is \
+		"$(json '.scenarios[] | select(.name == "kill").counts |
+			.injection.kill > 0 and .wait["killed-in-mmap-lock"] * 2 > .injection.kill')" true
+	ok "$kernel: no trouble of the host was hidden" is "$(json .host_trouble)" 0
+	case $kernel in
+	7.3) ok "$kernel: maps pages without a refcount" test "$(tail_pages)" -lt 100 ;;
+	*) ok "$kernel: refuses pages without a refcount" test "$(tail_pages)" -gt 100 ;;
+	esac
+done
+finish
