@@ -17,6 +17,7 @@
 #define TICK_MS			250
 #define BEGIN_BOUND_MS		120000	/* power-on to @begin, emulated */
 #define SILENCE_BOUND_MS	120000	/* there is an @live event each second */
+#define DYING_BOUND_MS		10000	/* silence after an oops: its lock is never given back */
 #define LOST_BOUND_MS		5000	/* end of file to the end of the process */
 #define SCENARIO_EXTRA_MS	60000
 
@@ -73,7 +74,23 @@ static uint64_t bound(uint64_t ms)
 	return env_ms("PFN_BOUND_MS", ms);
 }
 
-static enum boot_end check_bounds(const struct boot *b)
+/* Was there an oops? A look at the console each two seconds at most. */
+static bool dying(struct boot *b)
+{
+	struct splat splat;
+	char *text;
+	bool found;
+
+	if (b->fair_ms - b->fair_looked < 2000)
+		return false;
+	b->fair_looked = b->fair_ms;
+	text = console_read(b->run, b->run->console_boot, -1);
+	found = console_find(text, true, &splat);
+	free(text);
+	return found;
+}
+
+static enum boot_end check_bounds(struct boot *b)
 {
 	uint64_t now = b->fair_ms;
 
@@ -83,6 +100,8 @@ static enum boot_end check_bounds(const struct boot *b)
 	if (!b->begun)
 		return now > bound(BEGIN_BOUND_MS) ? BOOT_NO_BEGIN : BOOT_RUNNING;
 	if (now - b->fair_event > bound(SILENCE_BOUND_MS))
+		return BOOT_HUNG;
+	if (now - b->fair_event > bound(DYING_BOUND_MS) && dying(b))
 		return BOOT_HUNG;
 	if (b->running && now - b->fair_scenario >
 	    bound(b->running->budget_ms * 3 + SCENARIO_EXTRA_MS))

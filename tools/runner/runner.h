@@ -235,7 +235,7 @@ struct boot {
 	char fatal[256];	/* what @fatal said, or @exit without @end */
 	uint64_t start, begin, finish;
 	uint64_t fair_ms;	/* time that the machine could use: see boot.c */
-	uint64_t fair_event, fair_scenario, fair_end;
+	uint64_t fair_event, fair_scenario, fair_end, fair_looked;
 	char taint[32];
 	char reboot_reason[128];
 	/* for the live line */
