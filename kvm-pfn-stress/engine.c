@@ -290,8 +290,10 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 		if (run->worker[i]->injector && run->worker[i]->injector->stop)
 			run->worker[i]->injector->stop(run->worker[i]);
 	poison_undo_all(sh);
-	canary_check(run);
-	refcount_check(run);
+	if (!atomic_load(&sh->lost)) {
+		canary_check(run);
+		refcount_check(run);
+	}
 	kvm_vm_free(run->vm);
 	regions_destroy(run);
 	atomic_store(&sh->running, 0);

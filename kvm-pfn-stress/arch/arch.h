@@ -5,6 +5,7 @@
 #ifndef ARCH_H
 #define ARCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "guest.h"
@@ -61,6 +62,20 @@ void arch_vm_setup(struct kvm_vm *vm);
  * Context: the vCPU's thread.
  */
 int arch_skip_access(struct kvm_vcpu *vcpu);
+
+/**
+ * arch_emulated - is this CPU an emulator whose nested virtualisation is known to go wrong?
+ */
+bool arch_emulated(void);
+
+/**
+ * arch_vcpu_lost - has the emulator mixed up the vCPU's state?
+ * @vcpu: the vCPU, after a KVM_RUN
+ *
+ * See docs/findings/emulator.md. Only believed under arch_emulated(), and only now and then.
+ * Context: the vCPU's thread.
+ */
+bool arch_vcpu_lost(struct kvm_vcpu *vcpu);
 
 /* Where the vCPU is, in a few words for the failure card. Context: the vCPU's thread. */
 void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len);

@@ -67,8 +67,11 @@ int vcpu_step(struct worker *w)
 
 		switch (o.result) {
 		case RES_KICK:
-			if (atomic_load(&w->run->sh->ask_where))
-				arch_describe_vcpu(vcpu, w->ws->where, sizeof(w->ws->where));
+			if (!atomic_load(&w->run->sh->ask_where))
+				continue;
+			arch_describe_vcpu(vcpu, w->ws->where, sizeof(w->ws->where));
+			if (vcpu_lost(w))
+				return -1;
 			continue;
 		case RES_UCALL:
 			if (get_ucall(vcpu, &uc) == UCALL_SYNC)

@@ -57,3 +57,13 @@ void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len)
 {
 	snprintf(buf, len, "fake");
 }
+
+bool arch_emulated(void)
+{
+	return false;
+}
+
+bool arch_vcpu_lost(struct kvm_vcpu *vcpu)
+{
+	return true;
+}
