@@ -27,7 +27,7 @@ static struct setting {
 	{ "/proc/sys/debug/kprobes-optimization", "0", "" },
 };
 
-static bool helper_loaded;
+static bool helper_loaded, hwpoison_loaded;
 
 static bool put(const char *path, const char *value)
 {
@@ -104,23 +104,33 @@ static void be_quiet(void)
 	}
 }
 
-void host_restore(struct run *run)
+/* Run a tool of kmod for 10 s at most; true if it said yes. */
+static bool kmod(const char *tool, const char *arg)
 {
-	char *argv[] = { "rmmod", "pfn_helper", NULL };
+	char *argv[] = { (char *)tool, (char *)arg, NULL };
 	struct spawn how = { .argv = argv, .out = -1, .err = -1, .keep = -1 };
 	struct proc p;
+	bool ok;
 
+	if (!proc_start(&p, &how))
+		return false;
+	proc_wait(&p, 10000);
+	ok = p.exited && !p.status;
+	proc_end(&p, 0);
+	return ok;
+}
+
+void host_restore(struct run *run)
+{
 	for (int tries = 0; helper_loaded && tries < 20; tries++) {
-		if (!proc_start(&p, &how))
-			break;
-		proc_wait(&p, 10000);
-		helper_loaded = !p.exited || p.status;
-		proc_end(&p, 0);
+		helper_loaded = !kmod("rmmod", "pfn_helper");
 		if (helper_loaded)
 			usleep(500000);
 	}
 	if (helper_loaded)
 		say("kvm-pfn-stress: the module pfn_helper could not be unloaded");
+	if (hwpoison_loaded)
+		hwpoison_loaded = !kmod("rmmod", "hwpoison_inject");
 	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
 		if (*settings[i].saved)
 			put(settings[i].path, settings[i].saved);
@@ -131,17 +141,12 @@ void host_restore(struct run *run)
 
 static bool load_helper(struct run *run)
 {
-	char *argv[] = { "insmod", run->path.module, NULL };
-	struct spawn how = { .argv = argv, .out = -1, .err = -1, .keep = -1 };
-	struct proc p;
-
 	if (helper_loaded)
 		return true;
-	if (!proc_start(&p, &how))
-		return false;
-	proc_wait(&p, 10000);
-	helper_loaded = p.exited && !p.status;
-	proc_end(&p, 0);
+	/* without it scenarios that poison pages are skipped, with the reason */
+	if (access("/sys/module/hwpoison_inject", F_OK))
+		hwpoison_loaded = kmod("modprobe", "hwpoison-inject");
+	helper_loaded = kmod("insmod", run->path.module);
 	if (!helper_loaded) {
 		snprintf(run->error, sizeof(run->error), "can not load %s", run->path.module);
 		run->error_status = EXIT_FAIL;
