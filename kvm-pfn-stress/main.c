@@ -911,9 +911,11 @@ int main(int argc, char **argv)
 		ktap("Bail out! a process of the scenario can't be killed");
 	}
 	ktap("# %u passed, %u failed, %u skipped", n[PASS], n[FAIL], n[SKIP]);
-	event_begin(&e, "end");
-	event_str(&e, "verdict", n[FAIL] ? "fail" : n[PASS] ? "pass" : "skip");
-	event_end(&e);
+	if (!reboot) {
+		event_begin(&e, "end");
+		event_str(&e, "verdict", n[FAIL] ? "fail" : n[PASS] ? "pass" : "skip");
+		event_end(&e);
+	}
 	if (interrupted)
 		return 128 + interrupted;
 	return n[FAIL] ? 1 : n[PASS] ? 0 : 4;

@@ -15,6 +15,8 @@ enum stuck watch_task(struct watch *wt, pid_t pid, pid_t tid, uint64_t progress)
 		*wt = (struct watch){ progress, cpu, idle, wall, true };
 		return NOT_STUCK;
 	}
+	if (cpu < wt->cpu_ns)	/* it is gone, and its times are 0 */
+		return NOT_STUCK;
 	if (cpu - wt->cpu_ns > STUCK_CPU_NS)
 		return STUCK_SPINS;
 	if (wall - wt->wall_ns > STUCK_SLEEP_MS * 1000000ull && idle - wt->idle_ms > STUCK_IDLE_MS &&
@@ -52,12 +54,16 @@ bool watch_ask_vcpu(struct shared *sh, struct worker_shared *ws, pid_t pid)
 /* Returns false if there is nothing to say about the suite or KVM. */
 static bool describe(struct shared *sh, unsigned int i, pid_t pid, enum stuck how)
 {
+	static const char *const verbs[] = {
+		[STUCK_SPINS] = "spins",
+		[STUCK_SLEEPS] = "sleeps",
+		[STUCK_DEAD] = "dies",
+	};
 	struct worker_shared *ws = &sh->worker[i];
 	pid_t tid = atomic_load(&ws->tid);
 	struct failure f = { 0 };
 
-	snprintf(f.rule, sizeof(f.rule), "%s-%s", ws->is_vcpu ? "vcpu" : ws->name,
-		 how == STUCK_SPINS ? "spins" : "sleeps");
+	snprintf(f.rule, sizeof(f.rule), "%s-%s", ws->is_vcpu ? "vcpu" : ws->name, verbs[how]);
 	snprintf(f.thread, sizeof(f.thread), "%s", ws->name);
 	snprintf(f.expected, sizeof(f.expected), "progress within %d s of CPU or %d s of sleep",
 		 (int)(STUCK_CPU_NS / 1000000000), STUCK_SLEEP_MS / 1000);
@@ -75,6 +81,20 @@ static bool describe(struct shared *sh, unsigned int i, pid_t pid, enum stuck ho
 	return true;
 }
 
+/*
+ * A thread that ends says so before; one that an oops ends does not. The threads of a process that
+ * dies go one after the other: so not at the first look.
+ */
+static bool is_gone(struct shared *sh, unsigned int i, pid_t pid, struct watch *wt)
+{
+	char leader = proc_state(pid, pid);
+	bool before = wt->gone;
+
+	wt->gone = leader && leader != 'Z' && !proc_state(pid, atomic_load(&sh->worker[i].tid)) &&
+		   atomic_load(&sh->worker[i].phase) == W_BUSY;
+	return before && wt->gone;
+}
+
 bool watch_workers(struct shared *sh, pid_t pid, struct watch wt[MAX_WORKERS])
 {
 	unsigned int i, n = atomic_load(&sh->nr_workers);
@@ -86,6 +106,8 @@ bool watch_workers(struct shared *sh, pid_t pid, struct watch wt[MAX_WORKERS])
 		if (atomic_load(&sh->worker[i].phase) != W_BUSY)
 			continue;
 		how = watch_task(&wt[i], pid, atomic_load(&sh->worker[i].tid), progress_of(sh, i));
+		if (is_gone(sh, i, pid, &wt[i]))
+			how = STUCK_DEAD;
 		atomic_fetch_add(&sh->oracle[ORACLE_LIVENESS].checks, 1);
 		if (how == NOT_STUCK)
 			continue;

@@ -20,12 +20,14 @@ struct watch {
 	uint64_t progress;
 	uint64_t cpu_ns, idle_ms, wall_ns;
 	bool started;
+	bool gone;	/* at the last look, though it did not say that it ends */
 };
 
 enum stuck {
 	NOT_STUCK,
 	STUCK_SPINS,
 	STUCK_SLEEPS,
+	STUCK_DEAD,
 };
 
 /**

@@ -111,10 +111,10 @@ static enum boot_end check_bounds(struct boot *b)
 
 static enum boot_end how_it_ended(const struct boot *b)
 {
-	if (b->ended)
-		return BOOT_ENDED;
 	if (b->rebooting)
 		return BOOT_REBOOT;
+	if (b->ended)
+		return BOOT_ENDED;
 	return b->begun ? BOOT_EXITED : BOOT_NO_BEGIN;
 }
 

@@ -66,6 +66,7 @@ static void on_scenario(struct boot *b, const struct event *ev)
 		return;
 	b->running = s;
 	b->fair_scenario = b->fair_ms;
+	b->scenario = now_ms();
 	b->live_faults = b->live_injections = b->live_hits = b->live_t_ms = 0;
 	s->running = true;
 	s->boot = b->number;
@@ -493,7 +494,7 @@ static void blame(struct boot *b, struct srun *victim, const char *text)
 
 	victim->boot = b->number;
 	if (victim == b->running)
-		victim->ms = now_ms() - b->begin;
+		victim->ms = now_ms() - b->scenario;
 	tail = console_tail(b->run, b->run->console_boot, 40);
 	if (console_find(text, true, &splat) || console_find(text, false, &splat)) {
 		if (splat.fatal || !has_failure_of(victim, "kernel-log")) {

@@ -233,7 +233,7 @@ struct boot {
 	bool closing;		/* whatever it said last, now it has to power off */
 	char process[96];	/* what became of the machine, before we ended it */
 	char fatal[256];	/* what @fatal said, or @exit without @end */
-	uint64_t start, begin, finish;
+	uint64_t start, begin, scenario, finish;
 	uint64_t fair_ms;	/* time that the machine could use: see boot.c */
 	uint64_t fair_event, fair_scenario, fair_end, fair_looked;
 	char taint[32];
