@@ -32,7 +32,6 @@
 #define MIN_SLOT_MS	500
 #define TICK_US		10000
 #define WATCH_MS	250
-#define MAX_LOST	2	/* vCPUs lost by the emulator, and one more for every ten seconds */
 #define STARTUP_MS	60000	/* wall clock, for building a VM on a starved host */
 #define DEATH_MS	60000	/* likewise, for a killed process to go away */
 
@@ -59,7 +58,7 @@ static volatile sig_atomic_t interrupted;
 
 /* Sums over all children of one scenario. */
 struct totals {
-	uint64_t faults, kills, kills_waiting, lost;
+	uint64_t faults, kills, kills_waiting;
 	uint64_t injections[MAX_WORKERS];
 	char names[MAX_WORKERS][32];
 	unsigned int nr_names;
@@ -345,32 +344,6 @@ static bool one_child(const struct scenario *sc, struct totals *t, uint64_t star
 	return true;
 }
 
-/*
- * The emulator lost a vCPU: this life proves nothing, the rest of the slot gets another. QEMU's TCG does
- * so about once a minute (docs/findings/emulator.md); much more often, it is something else.
- * Returns true if there is to be another life.
- */
-static bool vcpu_was_lost(const struct scenario *sc, struct totals *t, uint64_t slot_ms)
-{
-	struct failure f = { 0 };
-	struct event e;
-
-	event_begin(&e, "trouble");
-	event_str(&e, "scenario", sc->name);
-	event_str(&e, "kind", "vcpu-lost");
-	event_num(&e, "t_ms", (now_ns() - sh->start_ns) / 1000000);
-	event_end(&e);
-	ktap("# %s: trouble of the emulator, not a finding: it lost a vCPU's state", sc->name);
-	if (++t->lost <= MAX_LOST + slot_ms / 10000)
-		return true;
-	snprintf(f.rule, sizeof(f.rule), "vcpu-lost");
-	snprintf(f.expected, sizeof(f.expected), "no more than the emulator's own one in a minute");
-	snprintf(f.got, sizeof(f.got), "%lu times in %lu ms: triple fault, or a wild instruction pointer",
-		 t->lost, (now_ns() - sh->start_ns) / 1000000);
-	fail(sh, ORACLE_OUTCOME, &f, NULL);
-	return false;
-}
-
 static void report_count(const char *scenario, const char *kind, const char *name, uint64_t value)
 {
 	struct event e;
@@ -575,7 +548,6 @@ static enum verdict run_scenario(const struct scenario *sc, unsigned int index, 
 	struct rng rng;
 	unsigned int i;
 	char mark[96];
-	bool again;
 
 	/* the same scenario gets the same random numbers, whatever else runs */
 	for (p = sc->name; *p; p++)
@@ -600,14 +572,8 @@ static enum verdict run_scenario(const struct scenario *sc, unsigned int index, 
 	end = start + slot_ms * 1000000;
 	do {
 		*reboot = !one_child(sc, &t, start, end, seed + life++, &rng);
-		again = has_kill(sc);
-		if (atomic_load(&sh->lost)) {
-			again = vcpu_was_lost(sc, &t, slot_ms);
-			atomic_store(&sh->lost, 0);
-			atomic_store(&sh->stop, 0);
-		}
-	} while (again && !*reboot && !interrupted && !atomic_load(&sh->stop) &&
-		 now_ns() + MIN_SLOT_MS * 1000000ull / 2 < end && !sh->skip_reason[0]);
+	} while (has_kill(sc) && !*reboot && !interrupted && !atomic_load(&sh->stop) &&
+		 now_ns() < end && !sh->skip_reason[0]);
 
 	if (!*reboot) {
 		unsigned int left = poison_undo_all(sh);
@@ -887,7 +853,6 @@ int main(int argc, char **argv)
 	cap("poison", sh->caps.poison);
 	cap("helper", sh->caps.helper);
 	cap("hooks", sh->caps.hooks);
-	cap("emulated", sh->caps.emulated);
 
 	start = now_ns();
 	for (i = 0; i < opt.nr_names; i++)

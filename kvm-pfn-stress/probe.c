@@ -2,7 +2,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "arch/arch.h"
 #include "core/helper.h"
 #include "core/poison.h"
 #include "core/proc.h"
@@ -20,7 +19,6 @@ void probe_caps(struct caps *c)
 	c->unrefcounted = proc_has_symbol("__kvm_faultin_pfn") &&
 			  !proc_has_symbol("kvm_release_pfn_clean");
 	c->poison = !poison_unsupported();
-	c->emulated = arch_emulated();
 	c->helper = fd >= 0;
 	if (fd >= 0) {
 		/* marking sets the hooks, before any vCPU runs */

@@ -63,19 +63,8 @@ void arch_vm_setup(struct kvm_vm *vm);
  */
 int arch_skip_access(struct kvm_vcpu *vcpu);
 
-/**
- * arch_emulated - is this CPU an emulator whose nested virtualisation is known to go wrong?
- */
+/* Is the CPU that KVM runs on QEMU's TCG? */
 bool arch_emulated(void);
-
-/**
- * arch_vcpu_lost - has the emulator mixed up the vCPU's state?
- * @vcpu: the vCPU, after a KVM_RUN
- *
- * See docs/findings/emulator.md. Only believed under arch_emulated(), and only now and then.
- * Context: the vCPU's thread.
- */
-bool arch_vcpu_lost(struct kvm_vcpu *vcpu);
 
 /* Where the vCPU is, in a few words for the failure card. Context: the vCPU's thread. */
 void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len);

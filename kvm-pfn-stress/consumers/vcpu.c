@@ -67,11 +67,8 @@ int vcpu_step(struct worker *w)
 
 		switch (o.result) {
 		case RES_KICK:
-			if (!atomic_load(&w->run->sh->ask_where))
-				continue;
-			arch_describe_vcpu(vcpu, w->ws->where, sizeof(w->ws->where));
-			if (vcpu_lost(w))
-				return -1;
+			if (atomic_load(&w->run->sh->ask_where))
+				arch_describe_vcpu(vcpu, w->ws->where, sizeof(w->ws->where));
 			continue;
 		case RES_UCALL:
 			if (get_ucall(vcpu, &uc) == UCALL_SYNC)

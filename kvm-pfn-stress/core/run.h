@@ -30,7 +30,6 @@ struct caps {
 	bool poison;		/* MADV_HWPOISON, and unpoison through debugfs */
 	bool helper;		/* the helper module is there */
 	uint64_t hooks;		/* PFNH_HOOK_* that this kernel lets us set */
-	bool emulated;		/* the CPU is QEMU's TCG */
 };
 
 enum worker_phase {
@@ -57,7 +56,6 @@ struct worker_shared {
 	atomic_ulong injections;
 	atomic_ulong exits[16];	/* vCPUs: by enum run_result */
 	atomic_uint ring_head;
-	atomic_int lost;	/* the emulator mixed this vCPU's state up: arch_vcpu_lost() */
 	char where[128];	/* written by a kicked vCPU when sh->ask_where is set */
 	struct op_record ring[RING_OPS];
 };
@@ -95,7 +93,6 @@ extern const char *const oracle_names[NR_ORACLES];
 struct shared {
 	atomic_int stop;	/* end of the scenario, set by either side */
 	atomic_int running;	/* the child's threads run */
-	atomic_int lost;	/* a vCPU of this life is lost: end it, and count */
 	atomic_int ask_where;	/* kicked vCPUs say where they are */
 	atomic_int aim_kill;	/* the supervisor wants waits for mmap_lock, to kill in them */
 	uint64_t start_ns;

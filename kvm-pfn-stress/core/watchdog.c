@@ -35,9 +35,9 @@ static uint64_t progress_of(struct shared *sh, unsigned int i)
 	return p;
 }
 
-bool watch_ask_vcpu(struct shared *sh, struct worker_shared *ws, pid_t pid)
+/* If a signal gets the vCPU out of KVM_RUN, it can say itself where it is. */
+static void ask_vcpu(struct shared *sh, struct worker_shared *ws, pid_t pid, pid_t tid)
 {
-	pid_t tid = atomic_load(&ws->tid);
 	long long before = proc_number("/sys/kernel/debug/kvm/exits", 0), after;
 
 	usleep(100000);
@@ -48,11 +48,9 @@ bool watch_ask_vcpu(struct shared *sh, struct worker_shared *ws, pid_t pid)
 	atomic_store(&sh->ask_where, 0);
 	snprintf(ws->where + strlen(ws->where), sizeof(ws->where) - strlen(ws->where),
 		 ", %lld exits in 100 ms", after - before);
-	return !atomic_load(&ws->lost);
 }
 
-/* Returns false if there is nothing to say about the suite or KVM. */
-static bool describe(struct shared *sh, unsigned int i, pid_t pid, enum stuck how)
+static void describe(struct shared *sh, unsigned int i, pid_t pid, enum stuck how)
 {
 	static const char *const verbs[] = {
 		[STUCK_SPINS] = "spins",
@@ -67,8 +65,8 @@ static bool describe(struct shared *sh, unsigned int i, pid_t pid, enum stuck ho
 	snprintf(f.thread, sizeof(f.thread), "%s", ws->name);
 	snprintf(f.expected, sizeof(f.expected), "progress within %d s of CPU or %d s of sleep",
 		 (int)(STUCK_CPU_NS / 1000000000), STUCK_SLEEP_MS / 1000);
-	if (ws->is_vcpu && !watch_ask_vcpu(sh, ws, pid))
-		return false;
+	if (ws->is_vcpu)
+		ask_vcpu(sh, ws, pid, tid);
 	snprintf(f.got, sizeof(f.got), "state %c %s ", proc_state(pid, tid), ws->where);
 	proc_stack(pid, tid, f.got + strlen(f.got), sizeof(f.got) - strlen(f.got));
 	if (ws->is_vcpu && sh->ctl->vcpu[i].page < sh->ctl->nr_pages) {
@@ -78,7 +76,6 @@ static bool describe(struct shared *sh, unsigned int i, pid_t pid, enum stuck ho
 		snprintf(f.state, sizeof(f.state), "word 0x%lx", ctl_words(sh->ctl)[page]);
 	}
 	fail(sh, ORACLE_LIVENESS, &f, NULL);
-	return true;
 }
 
 /*
@@ -111,7 +108,8 @@ bool watch_workers(struct shared *sh, pid_t pid, struct watch wt[MAX_WORKERS])
 		atomic_fetch_add(&sh->oracle[ORACLE_LIVENESS].checks, 1);
 		if (how == NOT_STUCK)
 			continue;
-		stuck |= describe(sh, i, pid, how);
+		describe(sh, i, pid, how);
+		stuck = true;
 	}
 	return stuck;
 }

@@ -39,16 +39,6 @@ enum stuck {
 enum stuck watch_task(struct watch *wt, pid_t pid, pid_t tid, uint64_t progress);
 
 /**
- * watch_ask_vcpu - kick a vCPU that makes no progress, so that it says where it is (ws->where)
- * @sh: shared state
- * @ws: the vCPU's worker
- * @pid: its process
- *
- * Takes 300 ms. Return: false if the emulator has lost the vCPU: no fault of KVM's.
- */
-bool watch_ask_vcpu(struct shared *sh, struct worker_shared *ws, pid_t pid);
-
-/**
  * watch_workers - look at all workers of a running child
  * @sh: shared state
  * @pid: the child

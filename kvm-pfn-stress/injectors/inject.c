@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "core/proc.h"
-#include "core/watchdog.h"
 #include "injectors/inject.h"
 
 struct region *inject_claim(struct worker *w, unsigned int max, unsigned int *first,
@@ -70,8 +69,6 @@ static void unanswered(struct worker *w, struct region *r, unsigned int v)
 	enum page_state s = pw_new(page_word(r, page));
 	struct failure f = { 0 };
 
-	if (!watch_ask_vcpu(w->run->sh, &w->run->sh->worker[v], getpid()))
-		return;
 	snprintf(f.rule, sizeof(f.rule), "unanswered-%s", page_state_name(s));
 	snprintf(f.backing, sizeof(f.backing), "%s", r->ops->name);
 	snprintf(f.thread, sizeof(f.thread), "%s", w->run->sh->worker[v].name);

@@ -190,16 +190,6 @@ static const char *pte_taken(struct region *r, unsigned int page, uint64_t w1, u
 	return NULL;
 }
 
-bool vcpu_lost(struct worker *w)
-{
-	if (!w->run->sh->caps.emulated || !arch_vcpu_lost(w->run->vcpu[w->id]))
-		return false;
-	atomic_store(&w->ws->lost, 1);
-	atomic_store(&w->run->sh->lost, 1);
-	atomic_store(&w->run->sh->stop, 1);
-	return true;
-}
-
 bool outcome_check(struct worker *w, const struct run_outcome *o)
 {
 	const struct guest_vcpu *g = &w->run->ctl->vcpu[w->id];
@@ -228,8 +218,6 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 			return fail(w->run->sh, ORACLE_OUTCOME, &f, NULL);
 		return true;
 	}
-	if (vcpu_lost(w))
-		return false;
 	/* "efault-mapped": the answer, and the state that it is wrong in */
 	snprintf(f.rule, sizeof(f.rule), "%s-%s", run_result_names[o->result],
 		 !at_page ? "elsewhere" : mask & BIT(PS_NOACCESS) ? page_state_name(PS_NOACCESS) :

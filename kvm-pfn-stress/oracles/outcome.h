@@ -46,15 +46,6 @@ struct run_outcome {
  */
 bool outcome_check(struct worker *w, const struct run_outcome *o);
 
-/**
- * vcpu_lost - is what went wrong the emulator's doing?
- * @w: the vCPU's worker
- *
- * Then this life of the scenario ends without a verdict, and the supervisor counts it. Context: the
- * vCPU's thread, after KVM_RUN, before a failure is reported.
- */
-bool vcpu_lost(struct worker *w);
-
 /* A rule that the guest found broken (content oracle); ends the scenario. */
 void content_report(struct worker *w);
 

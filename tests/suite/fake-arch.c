@@ -62,8 +62,3 @@ bool arch_emulated(void)
 {
 	return false;
 }
-
-bool arch_vcpu_lost(struct kvm_vcpu *vcpu)
-{
-	return true;
-}

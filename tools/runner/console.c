@@ -142,8 +142,7 @@ bool console_find(const char *text, bool fatal_only, struct splat *splat)
 
 /*
  * Multi-threaded TCG can lose against the outer kernel's patching of its own text: an int3 where
- * the static key in __schedule() is being toggled, or what __schedule() makes of a wrong byte there,
- * "corrupted stack end". Exactly these two, and nothing like them.
+ * the static key in __schedule() is being toggled. Exactly that, and nothing like it.
  */
 bool console_host_trouble(const char *text)
 {
@@ -151,9 +150,6 @@ bool console_host_trouble(const char *text)
 	struct splat splat;
 	const char *rip;
 
-	if (console_find(text, false, &splat) &&
-	    strstr(splat.line, "corrupted stack end detected inside scheduler"))
-		return true;
 	if (!s)
 		s = strstr(text, "int3: 0000");
 	if (!s)

@@ -209,14 +209,6 @@ static void on_reboot(struct boot *b, const struct event *ev)
 	on_closing(b);
 }
 
-/* The program itself has seen the emulator go wrong, and went on. */
-static void on_trouble(struct boot *b, const struct event *ev)
-{
-	b->run->host_trouble++;
-	ktap_note(b->run, "%s: trouble of the emulator, not a finding: %s",
-		  event_text(ev, "scenario", "?"), event_text(ev, "kind", "?"));
-}
-
 static void on_fatal(struct boot *b, const struct event *ev)
 {
 	snprintf(b->fatal, sizeof(b->fatal), "%s", event_text(ev, "reason", "no reason given"));
@@ -252,8 +244,6 @@ void judge_event(void *arg, const struct event *ev)
 		on_end(b);
 	else if (!strcmp(ev->name, "reboot"))
 		on_reboot(b, ev);
-	else if (!strcmp(ev->name, "trouble"))
-		on_trouble(b, ev);
 	else if (!strcmp(ev->name, "fatal"))
 		on_fatal(b, ev);
 	else if (!strcmp(ev->name, "exit"))
@@ -460,7 +450,7 @@ static bool was_host_trouble(struct boot *b, struct srun *victim, const char *te
 	    !console_host_trouble(text))
 		return false;
 	run->host_trouble++;
-	ktap_note(run, "trouble of the host, not a finding: the outer kernel's scheduler, boot %u",
+	ktap_note(run, "trouble of the host, not a finding: int3 in __schedule, boot %u",
 		  b->number);
 	if (victim == b->last)	/* it was through: its own result stands */
 		return true;
@@ -471,7 +461,7 @@ static bool was_host_trouble(struct boot *b, struct srun *victim, const char *te
 	reset(victim);
 	victim->verdict = VERDICT_SKIP;
 	snprintf(victim->reason, sizeof(victim->reason),
-		 "the emulator corrupted the outer kernel's scheduler twice");
+		 "the emulator corrupted the outer kernel twice (int3 in __schedule)");
 	report(run, victim);
 	return true;
 }

@@ -129,17 +129,3 @@ bool arch_emulated(void)
 	asm volatile("cpuid" : "=a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx) : "a"(0x40000000), "c"(0));
 	return ebx == 0x54474354 && ecx == 0x43544743 && edx == 0x47435447;
 }
-
-/*
- * A triple fault, as the guest's page tables and IDT are never touched; or an instruction pointer in
- * the upper half, where no guest has code but the kernel around it has: #VMEXIT saved the wrong state.
- */
-bool arch_vcpu_lost(struct kvm_vcpu *vcpu)
-{
-	struct kvm_regs regs;
-
-	if (vcpu->run->exit_reason == KVM_EXIT_SHUTDOWN)
-		return true;
-	vcpu_regs_get(vcpu, &regs);
-	return regs.rip >> 63;
-}
