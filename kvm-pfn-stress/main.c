@@ -322,6 +322,7 @@ static bool one_child(const struct scenario *sc, struct totals *t, uint64_t star
 		if (now - last_watch < WATCH_MS * 1000000ull)
 			continue;
 		last_watch = now;
+		kernel_log_poll(sh);
 		if (atomic_load(&sh->running) ? watch_workers(sh, pid, wt) :
 		    now - born > STARTUP_MS * 1000000ull) {
 			if (!atomic_load(&sh->running))

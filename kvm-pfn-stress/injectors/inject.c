@@ -97,8 +97,9 @@ void inject_answered(struct worker *w, struct region *r, unsigned int first, uns
 		/* vCPU workers come first in the table (engine.c) */
 		tid = atomic_load(&w->run->sh->worker[v].tid);
 		cpu = proc_cpu_ns(getpid(), tid);
-		while (access_of(r, v, first, nr, &now) && now == ops && !run_stopping(w->run) &&
-		       now_ns() < until) {
+		/* not even the end of the scenario gets a vCPU out of there */
+		while (access_of(r, v, first, nr, &now) && now == ops && now_ns() < until &&
+		       atomic_load(&w->run->sh->worker[v].phase) == W_BUSY) {
 			usleep(100);
 			worker_progress(w);
 			if (proc_cpu_ns(getpid(), tid) - cpu < UNANSWERED_CPU_NS)

@@ -40,7 +40,7 @@ void inject_pause(struct worker *w, uint32_t us);
  */
 void inject_answered(struct worker *w, struct region *r, unsigned int first, unsigned int nr);
 
-#define UNANSWERED_CPU_NS	1500000000ull
+#define UNANSWERED_CPU_NS	1000000000ull
 
 /* A system call failed that can't fail: the scenario ends as a failure of the suite. */
 void inject_broken(struct worker *w, struct region *r, const char *what);

@@ -52,6 +52,16 @@ static const struct {
 
 static int kmsg = -1;
 static long long taint0;
+static bool said;	/* something since the last look at the taint */
+
+/*
+ * A BUG or an oops says where only some lines later ("RIP: 0010:func+0x1/0x2"), and has more lines
+ * of its own that match: the first counts, and waits for the place.
+ */
+static struct {
+	const char *rule;	/* NULL: none */
+	char text[256];
+} waiting;
 
 void kernel_log_start(void)
 {
@@ -84,22 +94,46 @@ static void log_failure(struct shared *sh, const char *rule, const char *text, c
 	snprintf(f.expected, sizeof(f.expected), "nothing of this kind in the kernel's log");
 	snprintf(f.got, sizeof(f.got), "%s", text);
 	fail(sh, ORACLE_KERNEL_LOG, &f, detail && *detail ? detail : NULL);
+	said = true;
 }
 
-void kernel_log_check(struct shared *sh)
+static void flush_waiting(struct shared *sh, const char *func)
 {
-	char rec[8192], func[80];
-	bool said = false;
-	long long taint;
-	unsigned int i;
-	ssize_t n;
+	if (waiting.rule)
+		log_failure(sh, waiting.rule, waiting.text, func);
+	waiting.rule = NULL;
+}
 
-	if (kmsg < 0) {
-		snprintf(sh->oracle[ORACLE_KERNEL_LOG].skip,
-			 sizeof(sh->oracle[ORACLE_KERNEL_LOG].skip), "/dev/kmsg can't be read");
+static void judge_line(struct shared *sh, const char *text)
+{
+	char func[80];
+	unsigned int i;
+
+	function_of(text, func, sizeof(func));
+	if (waiting.rule) {
+		if (strstr(text, "RIP: 0010:") && *func)
+			flush_waiting(sh, func);
 		return;
 	}
-	for (;;) {
+	for (i = 0; i < sizeof(patterns) / sizeof(*patterns); i++) {
+		if (!strstr(text, patterns[i].text))
+			continue;
+		if (!*func && (!strcmp(patterns[i].rule, "bug") || !strcmp(patterns[i].rule, "oops"))) {
+			waiting.rule = patterns[i].rule;
+			snprintf(waiting.text, sizeof(waiting.text), "%s", text);
+		} else {
+			log_failure(sh, patterns[i].rule, text, func);
+		}
+		break;
+	}
+}
+
+void kernel_log_poll(struct shared *sh)
+{
+	char rec[8192];
+	ssize_t n;
+
+	while (kmsg >= 0) {
 		char *text, *end;
 
 		n = read(kmsg, rec, sizeof(rec) - 1);
@@ -116,15 +150,21 @@ void kernel_log_check(struct shared *sh)
 		if (end)
 			*end = 0;
 		oracle_checked(&(struct run){ .sh = sh }, ORACLE_KERNEL_LOG, 1);
-		for (i = 0; i < sizeof(patterns) / sizeof(*patterns); i++) {
-			if (!strstr(text, patterns[i].text))
-				continue;
-			function_of(text, func, sizeof(func));
-			log_failure(sh, patterns[i].rule, text, func);
-			said = true;
-			break;
-		}
+		judge_line(sh, text);
 	}
+}
+
+void kernel_log_check(struct shared *sh)
+{
+	long long taint;
+
+	if (kmsg < 0) {
+		snprintf(sh->oracle[ORACLE_KERNEL_LOG].skip,
+			 sizeof(sh->oracle[ORACLE_KERNEL_LOG].skip), "/dev/kmsg can't be read");
+		return;
+	}
+	kernel_log_poll(sh);
+	flush_waiting(sh, NULL);
 	/* taint with a line in the log is that line's */
 	taint = proc_number("/proc/sys/kernel/tainted", 0);
 	if ((taint & ~taint0 & ~TAINT_MODULES) && !said) {
@@ -134,4 +174,5 @@ void kernel_log_check(struct shared *sh)
 		log_failure(sh, "taint", text, NULL);
 	}
 	taint0 = taint;
+	said = false;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Oracles that the supervisor runs between scenarios, when no child is there.
+ * Oracles that the supervisor runs: most between scenarios, when no child is there.
  */
 #ifndef ORACLES_OUTSIDE_H
 #define ORACLES_OUTSIDE_H
@@ -9,7 +9,9 @@
 
 /* Oracle 7: the kernel's log and taint. Start reading at the end of what is there now. */
 void kernel_log_start(void);
-/* Judge everything that came since. */
+/* Judge what came since, while the scenario runs: nothing that was said after a splat is its cause. */
+void kernel_log_poll(struct shared *sh);
+/* The same at the end, with what was only half said, and the taint. */
 void kernel_log_check(struct shared *sh);
 
 /* Oracle 8: resources return to the baseline. */

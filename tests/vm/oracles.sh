@@ -41,7 +41,7 @@ for seed in 1 2; do
 	ok "seed $seed: leak, anonymous" became break-leak-anon refcount/reference-leak/anon/- refcount
 	ok "seed $seed: underflow, pfnmap" became break-underflow refcount/reference-underflow/pfnmap-remap/- refcount
 	ok "seed $seed: warning" became break-warn kernel-log/warn/-/-/pfnh_break kernel-log
-	ok "seed $seed: oops" became break-oops kernel-log/oops/-/- kernel-log liveness resources
+	ok "seed $seed: oops" became break-oops kernel-log/oops/-/-/pfnh_break kernel-log resources
 	ok "seed $seed: panic" became break-panic kernel-log/panic/-/- kernel-log
 	if ((seed == 1)); then
 		ok "seed $seed: sleeps" became break-hung liveness/break-sleeps/-/- liveness
