@@ -56,6 +56,8 @@ int vcpu_step(struct worker *w)
 		o.sig_code = my_signals.code;
 		o.sig_addr = my_signals.addr;
 		o.sig_lsb = my_signals.lsb;
+		if (o.exit_reason == KVM_EXIT_INTERNAL_ERROR)
+			o.suberror = kr->internal.suberror;
 		if (o.exit_reason == KVM_EXIT_MMIO) {
 			o.mmio_gpa = kr->mmio.phys_addr;
 			o.mmio_write = kr->mmio.is_write;

@@ -223,8 +223,8 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 		 !at_page ? "elsewhere" : mask & BIT(PS_NOACCESS) ? page_state_name(PS_NOACCESS) :
 		 page_state_name(pw_new(g->word)));
 	expected_text(mask, all, f.expected, sizeof(f.expected));
-	snprintf(f.got, sizeof(f.got), "%s (errno %d, exit_reason %u) ",
-		 run_result_names[o->result], o->err, o->exit_reason);
+	snprintf(f.got, sizeof(f.got), "%s (errno %d, exit_reason %u, suberror %u) ",
+		 run_result_names[o->result], o->err, o->exit_reason, o->suberror);
 	arch_describe_vcpu(w->run->vcpu[w->id], f.got + strlen(f.got),
 			   sizeof(f.got) - strlen(f.got));
 	if (at_page && o->result == RES_EFAULT)

@@ -32,6 +32,7 @@ struct run_outcome {
 	uint64_t start_ns;	/* when it was called */
 	int sig_code, sig_lsb;	/* RES_SIGBUS: siginfo */
 	uint64_t sig_addr;
+	uint32_t suberror;	/* RES_INTERNAL */
 	uint64_t mmio_gpa;	/* RES_MMIO */
 	bool mmio_write;
 };
