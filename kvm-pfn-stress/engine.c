@@ -151,6 +151,11 @@ static void *worker_thread(void *arg)
 		w->consumer->run(w);
 	} else {
 		while (!run_stopping(run)) {
+			if (atomic_load(&run->sh->calm)) {
+				usleep(500);
+				worker_progress(w);
+				continue;
+			}
 			made = w->injector->step(w);
 			atomic_fetch_add_explicit(&w->ws->injections, made, memory_order_relaxed);
 			worker_progress(w);

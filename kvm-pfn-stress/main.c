@@ -152,6 +152,7 @@ static pid_t start_child(const struct scenario *sc, uint64_t seed)
 
 	atomic_store(&sh->running, 0);
 	atomic_store(&sh->aim_kill, 0);
+	atomic_store(&sh->calm, 0);
 	memset(sh->worker, 0, sizeof(sh->worker));
 	pid = fork();
 	if (!pid) {

@@ -12,7 +12,7 @@ enum stuck watch_task(struct watch *wt, pid_t pid, pid_t tid, uint64_t progress)
 	uint64_t cpu = proc_cpu_ns(pid, tid), idle = proc_idle_ms(), wall = now_ns();
 
 	if (!wt->started || wt->progress != progress) {
-		*wt = (struct watch){ progress, cpu, idle, wall, true };
+		*wt = (struct watch){ progress, cpu, idle, wall, true, wt->calmed };
 		return NOT_STUCK;
 	}
 	if (cpu < wt->cpu_ns)	/* it is gone, and its times are 0 */
@@ -92,6 +92,18 @@ static bool is_gone(struct shared *sh, unsigned int i, pid_t pid, struct watch *
 	return before && wt->gone;
 }
 
+/* A vCPU on its way to being stuck gets rest: only what it can't do then is KVM's fault. */
+static void calm_down(struct shared *sh, unsigned int i, pid_t pid, struct watch *wt)
+{
+	uint64_t cpu = proc_cpu_ns(pid, atomic_load(&sh->worker[i].tid)) - wt->cpu_ns;
+	bool calm = sh->worker[i].is_vcpu && cpu > STUCK_CPU_NS / 3;
+
+	if (calm == wt->calmed)
+		return;
+	atomic_fetch_add(&sh->calm, calm ? 1 : -1);
+	wt->calmed = calm;
+}
+
 bool watch_workers(struct shared *sh, pid_t pid, struct watch wt[MAX_WORKERS])
 {
 	unsigned int i, n = atomic_load(&sh->nr_workers);
@@ -103,6 +115,7 @@ bool watch_workers(struct shared *sh, pid_t pid, struct watch wt[MAX_WORKERS])
 		if (atomic_load(&sh->worker[i].phase) != W_BUSY)
 			continue;
 		how = watch_task(&wt[i], pid, atomic_load(&sh->worker[i].tid), progress_of(sh, i));
+		calm_down(sh, i, pid, &wt[i]);
 		if (is_gone(sh, i, pid, &wt[i]))
 			how = STUCK_DEAD;
 		atomic_fetch_add(&sh->oracle[ORACLE_LIVENESS].checks, 1);

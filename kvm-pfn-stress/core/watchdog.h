@@ -19,7 +19,7 @@
 struct watch {
 	uint64_t progress;
 	uint64_t cpu_ns, idle_ms, wall_ns;
-	bool started;
+	bool started, calmed;
 	bool gone;	/* at the last look, though it did not say that it ends */
 };
 
