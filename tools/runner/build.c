@@ -13,7 +13,7 @@
 
 #include "runner.h"
 
-#define KSRC_DEFAULT	"6.1"	/* tests linked to this library run on all kernels, docs/architecture.md */
+#define KSRC_DEFAULT	"6.1"	/* tests linked to this library run on all kernels */
 
 static char *tool(struct run *run, const char *script, const char *a, const char *b, const char *c)
 {
