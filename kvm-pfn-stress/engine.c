@@ -70,6 +70,7 @@ static struct worker *worker_add(struct run *run, const char *name, bool is_vcpu
 enum placement { PLACE_SPLIT, PLACE_SPREAD, NR_PLACEMENTS };
 
 #define PHASE_MS	150
+#define LOOK_MS		15	/* how often the main thread looks for the end */
 
 static void pin(pid_t tid, int nth, int from, int nr)
 {
@@ -293,9 +294,9 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 
 	rng_seed(&rng, seed, 0);
 	for (i = 0; !run_stopping(run); i++) {
-		if (!(i % (PHASE_MS / 2)))
+		if (!(i % (PHASE_MS / LOOK_MS)))
 			place_threads(run, &rng);
-		usleep(2000);
+		usleep(LOOK_MS * 1000);
 	}
 	__atomic_store_n(&run->ctl->pause, 1, __ATOMIC_SEQ_CST);
 	/* A worker that never comes back is the watchdog's: it kills this process. */

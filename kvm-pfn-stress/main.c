@@ -30,7 +30,7 @@
 
 #define MAX_SCENARIOS	256
 #define MIN_SLOT_MS	500
-#define TICK_US		10000
+#define TICK_US		20000
 #define WATCH_MS	250
 #define STARTUP_MS	60000	/* wall clock, for building a VM on a starved host */
 #define DEATH_MS	60000	/* likewise, for a killed process to go away */
