@@ -35,8 +35,9 @@ void inject_pause(struct worker *w, uint32_t us);
  * @r, @first, @nr: claimed pages, no call under way
  *
  * Only for accesses that are under way now: a fraction of a millisecond, if KVM answers. A vCPU that
- * spends UNANSWERED_CPU_NS on one access, while all other injectors rest, is told neither yes nor no: a
- * failure of the outcome or the poison oracle. Giving the page back would hide it, since the access is then completed.
+ * spends UNANSWERED_CPU_NS on one access, while all other injectors rest, is told neither yes nor
+ * no: a failure of the outcome or the poison oracle. Giving the page back would hide it, since the
+ * access is then completed.
  */
 void inject_answered(struct worker *w, struct region *r, unsigned int first, unsigned int nr);
 
