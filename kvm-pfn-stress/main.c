@@ -482,9 +482,9 @@ static uint64_t least(unsigned long long ten_seconds, bool any, uint64_t slot_ms
 }
 
 /*
- * Hits come by chance: 5e-7 to 1.5e-6 * faults * invalidations / seconds of them (6.12, measured on a
- * loaded and on a quiet host). To ask for any is fair when that promises fifty. Pages injected say little:
- * one call takes up to sixteen of them.
+ * Hits come by chance: 5e-7 to 1.5e-6 * faults * invalidations / seconds of them (6.12, measured
+ * on a loaded and on a quiet host). To ask for any is fair when that promises fifty. Pages injected
+ * say little: one call takes up to sixteen of them.
  */
 static bool hits_due(const struct totals *t, uint64_t slot_ms)
 {
