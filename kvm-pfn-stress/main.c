@@ -19,6 +19,7 @@
 
 #include "core/event.h"
 #include "core/helper.h"
+#include "core/knob.h"
 #include "core/poison.h"
 #include "core/proc.h"
 #include "core/watchdog.h"
@@ -158,6 +159,7 @@ static pid_t start_child(const struct scenario *sc, uint64_t seed)
 	if (!pid) {
 		signal(SIGINT, SIG_DFL);
 		signal(SIGTERM, SIG_DFL);
+		close(sh->guard_fd);
 		_exit(engine_run(sc, sh, seed, opt.vcpus));
 	}
 	return pid;
@@ -527,15 +529,37 @@ static void check_exposure(const struct scenario *sc, const struct totals *t, ui
 	}
 }
 
+/* What a scenario changed about the machine is put back, and so are the pages that it poisoned. */
+static void put_back(void)
+{
+	unsigned int left = poison_undo_all(sh);
+	struct failure f = { 0 };
+
+	if (left) {
+		snprintf(f.rule, sizeof(f.rule), "cannot-unpoison");
+		snprintf(f.expected, sizeof(f.expected), "every page is unpoisoned");
+		snprintf(f.got, sizeof(f.got), "%u pages are still in use", left);
+		fail(sh, ORACLE_POISON, &f, NULL);
+	}
+	memset(&f, 0, sizeof(f));
+	if (knob_undo_all(sh, f.got, sizeof(f.got))) {
+		snprintf(f.rule, sizeof(f.rule), "cannot-put-back");
+		snprintf(f.expected, sizeof(f.expected), "every setting is as before the scenario");
+		fail(sh, ORACLE_SUITE, &f, NULL);
+	}
+}
+
 static void shared_reset(void)
 {
 	struct caps caps = sh->caps;
 	struct guest_ctl *ctl = sh->ctl;
+	int guard_fd = sh->guard_fd;
 	pthread_mutexattr_t a;
 
 	memset(sh, 0, sizeof(*sh));
 	sh->caps = caps;
 	sh->ctl = ctl;
+	sh->guard_fd = guard_fd;
 	sh->start_ns = now_ns();
 	pthread_mutexattr_init(&a);
 	pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED);
@@ -582,18 +606,8 @@ static enum verdict run_scenario(const struct scenario *sc, unsigned int index, 
 	} while (has_kill(sc) && !*reboot && !interrupted && !atomic_load(&sh->stop) &&
 		 now_ns() < end && !sh->skip_reason[0]);
 
-	if (!*reboot) {
-		unsigned int left = poison_undo_all(sh);
-
-		if (left) {
-			struct failure f = { 0 };
-
-			snprintf(f.rule, sizeof(f.rule), "cannot-unpoison");
-			snprintf(f.expected, sizeof(f.expected), "every page is unpoisoned");
-			snprintf(f.got, sizeof(f.got), "%u pages are still in use", left);
-			fail(sh, ORACLE_POISON, &f, NULL);
-		}
-	}
+	if (!*reboot)
+		put_back();
 	kernel_log_check(sh);
 	if (!*reboot)
 		resources_check(sh);
@@ -841,6 +855,8 @@ int main(int argc, char **argv)
 	sigaction(SIGHUP, &sa, NULL);
 	event_enable(opt.events);
 	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (sh != MAP_FAILED)
+		knob_guard(sh);
 	if (sh == MAP_FAILED || hold_vm()) {
 		ktap("TAP version 13\n1..0 # SKIP no KVM");
 		return 4;

@@ -36,6 +36,17 @@ uint64_t now_ns(void)
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
+void shared_lock(struct shared *sh)
+{
+	if (pthread_mutex_lock(&sh->lock) == EOWNERDEAD)
+		pthread_mutex_consistent(&sh->lock);
+}
+
+void shared_unlock(struct shared *sh)
+{
+	pthread_mutex_unlock(&sh->lock);
+}
+
 void record_op(struct worker *w, const char *what, uint64_t gpa, uint32_t pages)
 {
 	unsigned int i = atomic_fetch_add_explicit(&w->ws->ring_head, 1, memory_order_relaxed);
@@ -108,8 +119,7 @@ bool fail(struct shared *sh, enum oracle_id oracle, const struct failure *f, con
 		strncpy(n.known, id, sizeof(n.known) - 1);
 		goes_on = true;
 	}
-	if (pthread_mutex_lock(&sh->lock) == EOWNERDEAD)
-		pthread_mutex_consistent(&sh->lock);
+	shared_lock(sh);
 	for (i = 0; i < sh->nr_failures; i++)
 		if (!strcmp(sh->failure[i].fingerprint, n.fingerprint))
 			break;
@@ -119,7 +129,7 @@ bool fail(struct shared *sh, enum oracle_id oracle, const struct failure *f, con
 		collect_ops(sh, &n);
 		sh->failure[sh->nr_failures++] = n;
 	}
-	pthread_mutex_unlock(&sh->lock);
+	shared_unlock(sh);
 	if (!goes_on)
 		atomic_store(&sh->stop, 1);
 	return goes_on;

@@ -22,6 +22,7 @@
 #define MAX_FAILURES	64
 #define MAX_KNOWN	48	/* of them; what is new always finds a place */
 #define MAX_POISON	1024
+#define MAX_UNDO	32
 #define RING_OPS	2048	/* a power of two */
 
 /* What kvm in this kernel does; found by probing (probe.c), the same for all scenarios. */
@@ -77,6 +78,18 @@ struct failure {
 	struct failure_op op_log[FAILURE_OPS];
 };
 
+/* A setting of the machine that has to be undone (core/knob.h). */
+enum undo_kind {
+	UNDO_WRITE,	/* write value to path */
+	UNDO_SWAP,	/* swapoff(path) */
+	UNDO_MODULE,	/* unload module path */
+};
+
+struct undo {
+	enum undo_kind kind;
+	char path[112], value[64];
+};
+
 struct oracle_count {
 	atomic_ulong checks;
 	char skip[96];		/* why it could not check */
@@ -101,7 +114,7 @@ struct shared {
 	atomic_int nr_workers;
 	struct worker_shared worker[MAX_WORKERS];
 	struct oracle_count oracle[NR_ORACLES];
-	pthread_mutex_t lock;	/* failures; robust, process-shared */
+	pthread_mutex_t lock;	/* failures, undo; robust, process-shared */
 	unsigned int nr_failures;
 	struct failure failure[MAX_FAILURES];
 	/* filled in by the child at its end */
@@ -113,6 +126,10 @@ struct shared {
 	struct guest_ctl *ctl;	/* control area, mapped by the supervisor as well */
 	/* poisoned pfns that are not yet unpoisoned */
 	atomic_ulong poison[MAX_POISON];
+	/* settings that are not yet put back */
+	unsigned int nr_undo;
+	struct undo undo[MAX_UNDO];
+	int guard_fd;		/* of the supervisor: its guardian waits for the end of this pipe */
 };
 
 struct region;
@@ -169,6 +186,10 @@ static inline void oracle_checked(struct run *run, enum oracle_id id, unsigned l
 {
 	atomic_fetch_add_explicit(&run->sh->oracle[id].checks, n, memory_order_relaxed);
 }
+
+/* sh->lock. A holder that was killed does no harm. */
+void shared_lock(struct shared *sh);
+void shared_unlock(struct shared *sh);
 
 /**
  * record_op - remember an operation on pages for the failure card
