@@ -38,7 +38,14 @@ release=$(cat "$kernel/release")
 version=$(cat "$kernel/version")
 dir=$PFN_CACHE/headers/$version
 kdir=$dir/usr/src/linux-headers-$release
-[ ! -e "$kdir/make.args" ] || { echo "$kdir"; exit; }
+if [ -e "$kdir/make.args" ]; then
+	# The Makefile has absolute paths: a cache that was copied would build in the one it comes from,
+	# and overwrite what make finds here.
+	grep -qF "$dir/usr/src/" "$kdir/Makefile" ||
+		sed -i "s,[^ =]*/headers/[^/]*/usr/src/,$dir/usr/src/,g" "$kdir/Makefile"
+	echo "$kdir"
+	exit
+fi
 
 for f in make gcc; do need $f module; done
 
