@@ -601,10 +601,13 @@ static enum verdict run_scenario(const struct scenario *sc, unsigned int index, 
 
 	start = now_ns();
 	end = start + slot_ms * 1000000;
-	do {
+	probe_params(sc->params, sh->skip_reason, sizeof(sh->skip_reason));
+	while (!*reboot && !interrupted && !atomic_load(&sh->stop) && now_ns() < end &&
+	       !sh->skip_reason[0]) {
 		*reboot = !one_child(sc, &t, start, end, seed + life++, &rng);
-	} while (has_kill(sc) && !*reboot && !interrupted && !atomic_load(&sh->stop) &&
-		 now_ns() < end && !sh->skip_reason[0]);
+		if (!has_kill(sc))
+			break;
+	}
 
 	if (!*reboot)
 		put_back();

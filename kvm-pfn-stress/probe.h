@@ -13,4 +13,15 @@
  */
 void probe_caps(struct caps *c);
 
+/**
+ * probe_params - were KVM's modules loaded with these parameters?
+ * @params: "MODULE.NAME=VALUE ..." (struct scenario)
+ * @why: if not, which one and what it is here
+ * @len: size of @why
+ *
+ * Of kvm_amd and kvm_intel only one is ever there: the parameters of the other do not count if the set
+ * has one of the module that is loaded. Return: true if all are in force.
+ */
+bool probe_params(const char *params, char *why, size_t len);
+
 #endif /* PROBE_H */

@@ -24,7 +24,8 @@ struct parser {
 	size_t errlen;
 };
 
-enum key_type { KEY_TEXT, KEY_LIST, KEY_ACCESS, KEY_NUMBER, KEY_COUNT, KEY_BOOT };
+enum key_type { KEY_TEXT, KEY_LIST, KEY_ACCESS, KEY_NUMBER, KEY_COUNT, KEY_BOOT,
+		KEY_PARAMS };
 
 struct key {
 	const char *name;
@@ -52,6 +53,7 @@ static const struct key keys[] = {
 	{ "min_injections", KEY_COUNT,  AT(min_injections) },
 	{ "min_hits",       KEY_COUNT,  AT(min_hits) },
 	{ "boot",           KEY_BOOT,   AT(own_boot) },
+	{ "params",         KEY_PARAMS, AT(params) },
 };
 
 static const char * const access_names[] = { "load", "store", "rmw", "exec" };
@@ -173,6 +175,42 @@ static int parse_list(struct parser *p, const struct key *key, char *value)
 	return 0;
 }
 
+/* "kvm.tdp_mmu=N": what the kernel's command line takes, without anything that needs a quote there. */
+static bool param_ok(const char *s)
+{
+	static const char * const modules[] = { "kvm.", "kvm_amd.", "kvm_intel." };
+	size_t name, i;
+
+	for (i = 0; i < ARRAY_LEN(modules) && strncmp(s, modules[i], strlen(modules[i])); i++)
+		;
+	if (i == ARRAY_LEN(modules))
+		return false;
+	s += strlen(modules[i]);
+	name = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_");
+	if (!name || s[name] != '=' || !s[name + 1])
+		return false;
+	for (s += name + 1; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr("-_", *s))
+			return false;
+	return true;
+}
+
+static int parse_params(struct parser *p, char *value)
+{
+	char *to = p->s->params, *save, *word;
+
+	for (word = strtok_r(value, " \t", &save); word; word = strtok_r(NULL, " \t", &save)) {
+		if (!param_ok(word))
+			return fail(p, "expected kvm.NAME=VALUE, kvm_amd.NAME=VALUE or kvm_intel.NAME=VALUE, got '%s'",
+				    word);
+		if (strlen(p->s->params) + strlen(word) + 2 > sizeof(p->s->params))
+			return fail(p, "expected at most %zu characters for 'params'",
+				    sizeof(p->s->params) - 1);
+		to += sprintf(to, "%s%s", to == p->s->params ? "" : " ", word);
+	}
+	return 0;
+}
+
 static int parse_value(struct parser *p, const struct key *key, char *value)
 {
 	void *field = (char *)p->s + key->offset;
@@ -207,6 +245,8 @@ static int parse_value(struct parser *p, const struct key *key, char *value)
 			return fail(p, "expected 'own' for 'boot', got '%s'", value);
 		*(bool *)field = true;
 		return 0;
+	case KEY_PARAMS:
+		return parse_params(p, value);
 	}
 	return -1;
 }

@@ -32,6 +32,7 @@ struct scenario {
 	unsigned long long min_injections;
 	unsigned long long min_hits;
 	bool own_boot;
+	char params[160];		/* of kernel modules: MODULE.NAME=VALUE, between single blanks */
 };
 
 /*

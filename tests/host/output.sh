@@ -62,6 +62,12 @@ stress --scenario pass --shard 5/5
 ok 'more shards than scenarios' is "$(json '[.scenarios[].name, .seed] | join(" ")')" 'pass 46'
 ok 'nothing temporary is left' eval "! ls -d '$PFN_CACHE'/run.* 2>/dev/null"
 
+stress --scenario 'pass-*'
+ok 'scenarios with the same module parameters share a boot, which has them' is \
+	"$(json '[.boots[] | (.scenarios | join("+")) + ":" + (.params // "")] | join(" ")')" \
+	'pass-2: pass-params-a+pass-params-b:kvm_amd.npt=0 pass-own:'
+ok 'they are on the command line' is "$(grep -c 'log_buf_len=[^ ]* kvm_amd.npt=0' "$tmp/results/qemu-cmd")" 1
+
 run list
 ok 'list is a table of contents' like "$tmp/out" '^pass-own +Passes in a boot of its own$'
 ok 'list says nothing else' is "$status $(wc -c <"$tmp/err")" '0 0'

@@ -24,7 +24,7 @@ static void reads_everything(void **state)
 		"access = load:4 store:2 rmw exec:1\n"
 		"injectors = zap:3 kick\n"
 		"vcpus = 3\nmin_faults = 1000\nmin_injections = 0\nmin_hits = 7\n"
-		"weight = 2\nboot = own");
+		"weight = 2\nboot = own\nparams =  kvm.tdp_mmu=N\tkvm_amd.npt=0 \n");
 
 	(void)state;
 	assert_int_equal(scenario_parse(path, &s, known, err, sizeof(err)), 0);
@@ -46,6 +46,7 @@ static void reads_everything(void **state)
 	assert_int_equal(s.min_faults, 1000);
 	assert_int_equal(s.min_hits, 7);
 	assert_true(s.own_boot);
+	assert_string_equal(s.params, "kvm.tdp_mmu=N kvm_amd.npt=0");
 }
 
 static void has_defaults(void **state)
@@ -93,6 +94,14 @@ static const struct {
 	{ "min_faults = many\n", ":1: expected a number for 'min_faults', got 'many'" },
 	{ "min_hits = -1\n", ":1: expected a number for 'min_hits'" },
 	{ "min_hits = 99999999999999999999999\n", ":1: expected a number for 'min_hits'" },
+	{ "params = kvm_amd.npt\n", ":1: expected kvm.NAME=VALUE, kvm_amd.NAME=VALUE or" },
+	{ "params = kvm.npt=\n", ":1: expected kvm.NAME=VALUE" },
+	{ "params = kvm.=1\n", ":1: expected kvm.NAME=VALUE" },
+	{ "params = kvm.a=1 init=/bin/sh\n", "got 'init=/bin/sh'" },
+	{ "params = kvm.a=\"x\n", ":1: expected kvm.NAME=VALUE" },
+	{ "params = kvm.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=1 "
+	  "kvm.bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb=1\n",
+	  ":1: expected at most 159 characters for 'params'" },
 	{ "boot = shared\n", ":1: expected 'own' for 'boot', got 'shared'" },
 };
 

@@ -168,7 +168,8 @@ static bool start(struct boot *b)
 
 	if (run->opt.host)
 		return host_start(run, &b->m, b->list, b->nr, b->ms);
-	ok = build_initrd(run, b->list, b->nr, b->ms, &initrd) && qemu_start(run, &b->m, initrd);
+	ok = build_initrd(run, b->list, b->nr, b->ms, &initrd) &&
+	     qemu_start(run, &b->m, initrd, b->list[0]->conf.params);
 	free(initrd);
 	return ok;
 }
@@ -192,6 +193,8 @@ static void record(struct boot *b)
 	json_object_set_new(boot, "process", json_string(b->process));
 	json_object_set_new(boot, "garbled_lines", json_integer(b->port.garbled));
 	json_object_set_new(boot, "scenarios", names);
+	if (*b->list[0]->conf.params)
+		json_object_set_new(boot, "params", json_string(b->list[0]->conf.params));
 	json_array_append_new(b->run->boots, boot);
 }
 

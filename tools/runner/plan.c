@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Which scenarios, in which order, in which boot. Those that share a boot come first, in the order
- * of their names; those with a boot of their own follow.
+ * of their names; then come those that share a boot with other module parameters, set by set; those with
+ * a boot of their own follow.
  */
 #include <fnmatch.h>
 #include <glob.h>
@@ -39,6 +40,8 @@ static int by_boot(const void *a, const void *b)
 
 	if (x->conf.own_boot != y->conf.own_boot)
 		return x->conf.own_boot ? 1 : -1;
+	if (strcmp(x->conf.params, y->conf.params))
+		return strcmp(x->conf.params, y->conf.params);
 	return strcmp(x->conf.name, y->conf.name);
 }
 
@@ -124,8 +127,9 @@ uint64_t plan_left(const struct run *run)
 }
 
 /*
- * What the next boot runs: all that may share one, else a single scenario. It gets the share of
- * the time that is left which its weights stand for. Returns the number of scenarios, 0 at the end.
+ * What the next boot runs: all that may share one (same module parameters), else a single scenario. It
+ * gets the share of the time that is left which its weights stand for; booting itself is not part of
+ * the duration. Returns the number of scenarios, 0 at the end.
  */
 size_t plan_next_boot(struct run *run, struct srun **list, uint64_t left_ms, uint64_t *boot_ms)
 {
@@ -138,7 +142,8 @@ size_t plan_next_boot(struct run *run, struct srun **list, uint64_t left_ms, uin
 		if (s->done)
 			continue;
 		all += s->conf.weight;
-		if (nr && (s->conf.own_boot || list[0]->conf.own_boot))
+		if (nr && (s->conf.own_boot || list[0]->conf.own_boot ||
+			   strcmp(s->conf.params, list[0]->conf.params)))
 			continue;
 		list[nr++] = s;
 		mine += s->conf.weight;

@@ -94,7 +94,8 @@ static void numa_args(struct run *run, struct args *a)
 	}
 }
 
-static void machine_args(struct run *run, struct args *a, const char *initrd, int port)
+static void machine_args(struct run *run, struct args *a, const char *initrd, const char *params,
+			 int port)
 {
 	bool kvm = !strcmp(run->accel, "kvm");
 	const char *extra = getenv("PFN_KERNEL_ARGS");
@@ -118,7 +119,9 @@ static void machine_args(struct run *run, struct args *a, const char *initrd, in
 	add_opt(a, "-device", "virtserialport,chardev=results,name=%s", PORT_NAME);
 	add_opt(a, "-kernel", "%s/vmlinuz", run->path.kernel);
 	add_opt(a, "-initrd", "%s", initrd);
-	add_opt(a, "-append", "%s%s%s", KERNEL_ARGS, extra ? " " : "", extra ? extra : "");
+	/* modprobe reads the parameters of modules there, and so do modules that are built in */
+	add_opt(a, "-append", "%s%s%s%s%s", KERNEL_ARGS, *params ? " " : "", params,
+		extra ? " " : "", extra ? extra : "");
 }
 
 /* So that a person can start the very same machine: quoted for a shell. */
@@ -144,7 +147,7 @@ static void save_command(struct run *run, const struct args *a)
 	free(path);
 }
 
-bool qemu_start(struct run *run, struct machine *m, const char *initrd)
+bool qemu_start(struct run *run, struct machine *m, const char *initrd, const char *params)
 {
 	struct args a = { .nr = 0 };
 	struct spawn how;
@@ -155,7 +158,7 @@ bool qemu_start(struct run *run, struct machine *m, const char *initrd)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
 		return false;
 	a.v[a.nr++] = format("%s/qemu", run->path.qemu);
-	machine_args(run, &a, initrd, fds[1]);
+	machine_args(run, &a, initrd, params, fds[1]);
 	save_command(run, &a);
 	path = format("%s/qemu.log", run->dir);
 	log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);

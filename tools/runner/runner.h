@@ -200,7 +200,7 @@ struct machine {
 	uint64_t poweroff_ms;	/* how long the end may take */
 };
 
-bool qemu_start(struct run *run, struct machine *m, const char *initrd);
+bool qemu_start(struct run *run, struct machine *m, const char *initrd, const char *params);
 void qemu_choose_accel(struct run *run);
 bool host_check(struct run *run);
 bool host_start(struct run *run, struct machine *m, struct srun **list, size_t nr, uint64_t ms);
