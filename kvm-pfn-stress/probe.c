@@ -80,8 +80,8 @@ bool probe_params(const char *params, char *why, size_t len)
 			return false;
 		}
 		if (!param_is(is, value)) {
-			snprintf(why, len, "needs a boot with %s.%s=%s; here it is %s", word, name, value,
-				 is);
+			snprintf(why, len, "needs a boot with %s.%s=%s; here it is %s", word, name,
+				 value, is);
 			return false;
 		}
 		vendor |= strcmp(word, "kvm");

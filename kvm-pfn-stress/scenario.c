@@ -201,8 +201,8 @@ static int parse_params(struct parser *p, char *value)
 
 	for (word = strtok_r(value, " \t", &save); word; word = strtok_r(NULL, " \t", &save)) {
 		if (!param_ok(word))
-			return fail(p, "expected kvm.NAME=VALUE, kvm_amd.NAME=VALUE or kvm_intel.NAME=VALUE, got '%s'",
-				    word);
+			return fail(p, "expected kvm.NAME=VALUE, kvm_amd.NAME=VALUE or "
+				    "kvm_intel.NAME=VALUE, got '%s'", word);
 		if (strlen(p->s->params) + strlen(word) + 2 > sizeof(p->s->params))
 			return fail(p, "expected at most %zu characters for 'params'",
 				    sizeof(p->s->params) - 1);
