@@ -22,13 +22,18 @@
 
 #define INJECTORS(X) \
 	X(break) \
+	X(dirty_log) \
 	X(dontneed) \
+	X(fork) \
 	X(hold) \
 	X(kick) \
 	X(kill) \
 	X(memslot) \
+	X(memslot_flags) \
+	X(migrate) \
 	X(mmap_storm) \
 	X(mprotect) \
+	X(mremap) \
 	X(poison) \
 	X(remap) \
 	X(zap)

@@ -20,6 +20,7 @@ const struct backing_ops backing_anon = {
 	.name = "anon",
 	.describe = "private anonymous memory in 4 KiB pages",
 	.dontneed = DONTNEED_LOSES,
+	.cow = true,
 	.poisonable = true,
 	.exec = true,
 	.map = anon_map,

@@ -1,28 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/pagemap.h"
 #include "core/poison.h"
 #include "core/proc.h"
 
 #define UNPOISON	"/sys/kernel/debug/hwpoison/unpoison-pfn"
-#define PM_PRESENT	(1ull << 63)
-#define PM_PFN_MASK	((1ull << 55) - 1)
 
 uint64_t poison_pfn_of(uint64_t hva)
 {
-	uint64_t e = 0;
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t e;
 
-	if (fd < 0)
-		return 0;
-	if (pread(fd, &e, sizeof(e), (hva >> GUEST_PAGE_SHIFT) * sizeof(e)) != sizeof(e))
-		e = 0;
-	close(fd);
-	return e & PM_PRESENT ? e & PM_PFN_MASK : 0;
+	pagemap_read(hva, 1, &e);
+	return pm_pfn(e);
 }
 
 int poison_note(struct shared *sh, uint64_t pfn)

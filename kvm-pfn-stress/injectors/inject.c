@@ -19,6 +19,28 @@ struct region *inject_claim(struct worker *w, unsigned int max, unsigned int *fi
 	return *nr ? r : NULL;
 }
 
+bool inject_claim_all(struct run *run)
+{
+	unsigned int i;
+
+	for (i = 0; i < run->nr_regions; i++) {
+		if (region_claim_all(run->region[i]))
+			continue;
+		while (i--)
+			region_release(run->region[i], 0, run->region[i]->nr);
+		return false;
+	}
+	return true;
+}
+
+void inject_release_all(struct run *run)
+{
+	unsigned int i;
+
+	for (i = 0; i < run->nr_regions; i++)
+		region_release(run->region[i], 0, run->region[i]->nr);
+}
+
 bool inject_any(struct run *run, bool (*fits)(const struct region *r))
 {
 	unsigned int i;
@@ -131,6 +153,60 @@ void inject_answered(struct worker *w, struct region *r, unsigned int first, uns
 		if (!ended)
 			return;
 	}
+}
+
+static unsigned int still_off(unsigned int i)
+{
+	return i ? PAGE_OWN_OFF(i - 1) : PAGE_FILL_OFF;
+}
+
+static uint64_t still_word(uint64_t hva, unsigned int page, unsigned int off)
+{
+	return *(volatile uint64_t *)(hva + page * GUEST_PAGE_SIZE + off);
+}
+
+void still_take(struct still *s, uint64_t hva, unsigned int nr, unsigned int vcpus)
+{
+	unsigned int p, i;
+
+	s->nr = nr;
+	s->words = 1 + vcpus;
+	for (p = 0; p < nr; p++)
+		for (i = 0; i < s->words; i++)
+			s->word[p][i] = still_word(hva, p, still_off(i));
+}
+
+bool still_look(const struct still *s, uint64_t hva, unsigned int *page, unsigned int *off)
+{
+	unsigned int p, i;
+
+	for (p = 0; p < s->nr; p++) {
+		for (i = 0; i < s->words; i++) {
+			if (still_word(hva, p, still_off(i)) == s->word[p][i])
+				continue;
+			*page = p;
+			*off = still_off(i);
+			return true;
+		}
+	}
+	return false;
+}
+
+void inject_written(struct worker *w, struct region *r, unsigned int page, const char *rule,
+		    unsigned int off, uint64_t want, uint64_t got)
+{
+	struct failure f = { 0 };
+
+	snprintf(f.rule, sizeof(f.rule), "%s", rule);
+	snprintf(f.backing, sizeof(f.backing), "%s", r->ops->name);
+	snprintf(f.thread, sizeof(f.thread), "%s", w->ws->name);
+	snprintf(f.state, sizeof(f.state), "%s", page_state_name(pw_new(page_word(r, page))));
+	snprintf(f.expected, sizeof(f.expected), "0x%016lx at offset 0x%x, as before", want, off);
+	snprintf(f.got, sizeof(f.got), "0x%016lx (page %u gen %u writer %u)", got, stamp_page(got),
+		 stamp_gen(got), stamp_writer(got));
+	f.gpa = r->gpa + page * GUEST_PAGE_SIZE;
+	f.hva = region_hva(r) + page * GUEST_PAGE_SIZE;
+	fail(w->run->sh, ORACLE_CANARY, &f, NULL);
 }
 
 void inject_broken(struct worker *w, struct region *r, const char *what)

@@ -19,6 +19,10 @@
 struct region *inject_claim(struct worker *w, unsigned int max, unsigned int *first,
 			    unsigned int *nr, bool (*fits)(const struct region *r));
 
+/* Claim all pages of all regions, or none: false. inject_release_all() gives them back. */
+bool inject_claim_all(struct run *run);
+void inject_release_all(struct run *run);
+
 /* Does any region of this scenario fit? For unsupported(). */
 bool inject_any(struct run *run, bool (*fits)(const struct region *r));
 
@@ -42,6 +46,38 @@ void inject_pause(struct worker *w, uint32_t us);
 void inject_answered(struct worker *w, struct region *r, unsigned int first, unsigned int nr);
 
 #define UNANSWERED_CPU_NS	1000000000ull
+
+/* The words of a run of pages that guests write, as they were at one time. */
+#define STILL_PAGES	16
+
+struct still {
+	unsigned int nr, words;
+	uint64_t word[STILL_PAGES][1 + GUEST_MAX_VCPUS];
+};
+
+/**
+ * still_take - remember the words of pages that no guest may write any more
+ * @s: filled in
+ * @hva: where this process maps them now
+ * @nr: pages, at most STILL_PAGES
+ * @vcpus: how many vCPUs there are
+ *
+ * still_look() finds the first word that has changed since: true, with its page and offset. Both only
+ * read memory: a process that forked without an exec() may call them.
+ */
+void still_take(struct still *s, uint64_t hva, unsigned int nr, unsigned int vcpus);
+bool still_look(const struct still *s, uint64_t hva, unsigned int *page, unsigned int *off);
+
+/**
+ * inject_written - a guest wrote what was not its own any more: a failure of the canary oracle
+ * @w: the injector's worker
+ * @r, @page: which page it was when it was the guest's
+ * @rule: the rule that is broken
+ * @want, @got: the word
+ * @off: its offset
+ */
+void inject_written(struct worker *w, struct region *r, unsigned int page, const char *rule,
+		    unsigned int off, uint64_t want, uint64_t got);
 
 /* A system call failed that can't fail: the scenario ends as a failure of the suite. */
 void inject_broken(struct worker *w, struct region *r, const char *what);
