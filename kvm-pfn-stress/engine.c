@@ -32,12 +32,17 @@
 /* Exit status of a kselftest that could not run. */
 #define EXIT_SKIP	4
 
+static unsigned int region_size(const struct scenario_item *region)
+{
+	return region_pages(backing_find(region->name), region->value ? region->value : DEFAULT_PAGES);
+}
+
 unsigned int engine_pages(const struct scenario *sc)
 {
 	unsigned int i, n = 0;
 
 	for (i = 0; i < sc->nr_regions; i++)
-		n += sc->regions[i].value ? sc->regions[i].value : DEFAULT_PAGES;
+		n += region_size(&sc->regions[i]);
 	return n;
 }
 
@@ -206,9 +211,7 @@ static bool add_regions(struct run *run)
 	unsigned int i;
 
 	for (i = 0; i < sc->nr_regions; i++) {
-		unsigned int pages = sc->regions[i].value ? sc->regions[i].value : DEFAULT_PAGES;
-
-		if (!region_create(run, backing_find(sc->regions[i].name), pages))
+		if (!region_create(run, backing_find(sc->regions[i].name), region_size(&sc->regions[i])))
 			return false;
 	}
 	for (i = 0; i < run->nr_workers; i++) {
@@ -224,15 +227,20 @@ static bool add_regions(struct run *run)
 	return true;
 }
 
+/* Before the regions: guest_memfd belongs to a VM. */
 static void add_vm(struct run *run)
+{
+	run->vm = compat_vm_create(run->nr_vcpus, engine_pages(run->sc) / 256 + 512, guest_main,
+				   run->vcpu);
+	arch_vm_setup(run->vm);
+}
+
+static void add_guest(struct run *run)
 {
 	uint64_t size = ctl_size(run->nr_pages, run->nr_vcpus);
 	unsigned int v;
 
 	size = (size + GUEST_PAGE_SIZE - 1) & ~(GUEST_PAGE_SIZE - 1);
-	run->vm = compat_vm_create(run->nr_vcpus, run->nr_pages / 256 + 512, guest_main, run->vcpu);
-	arch_vm_setup(run->vm);
-
 	run->ctl = run->sh->ctl;
 	memset(run->ctl, 0, size);
 	run->ctl->nr_pages = run->nr_pages;
@@ -281,9 +289,10 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 	if (run->helper_fd >= 0 && sc->nr_injectors)
 		ioctl(run->helper_fd, PFNH_MARK);
 	add_workers(run);
+	add_vm(run);
 	if (!add_regions(run))
 		return EXIT_SKIP;
-	add_vm(run);
+	add_guest(run);
 
 	atomic_store(&sh->nr_workers, run->nr_workers);
 	pthread_barrier_init(&run->barrier, NULL, run->nr_workers + 1);

@@ -105,6 +105,11 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 	bool fill_word = op == OP_EXEC || (op == OP_LOAD && (rng_next(&me->rng) & 1));
 	enum access_status st;
 
+	me->alias = 0;
+	if (gva & GVA_ALIAS) {
+		me->alias = rng_next(&me->rng) & 1 ? GUEST_ALIAS_OFFSET : 0;
+		gva = (gva & ~GVA_ALIAS) + me->alias;
+	}
 	w1 = __atomic_load_n(word, __ATOMIC_ACQUIRE);
 	if (op == OP_EXEC && !(w1 & PW_FILLED)) {
 		op = OP_LOAD;

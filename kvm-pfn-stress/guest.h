@@ -21,6 +21,8 @@
 #define REGION_GPA		0x100000000ul	/* of region 0; the next is 1 GiB further up */
 #define REGION_GPA_STRIDE	0x40000000ul
 #define REGION_GVA_OFFSET	0x6000000000ul	/* gva = gpa + this */
+#define GUEST_ALIAS_OFFSET	0x800000000ul	/* second memslot over the same memory: gpa + this */
+#define GVA_ALIAS		1ul		/* in a page's gva: there is a second memslot */
 
 /* Where in a test page things are: the fill stamp, code that loads it, a word for each vCPU. */
 #define PAGE_FILL_OFF		8
@@ -70,11 +72,12 @@ struct guest_vcpu {
 	uint64_t checks;	/* words compared */
 	/* the access under way */
 	uint64_t page, op, word;
+	uint64_t alias;		/* 0, or GUEST_ALIAS_OFFSET: by the second memslot */
 	uint64_t seq;
 	struct guest_report report;
 	/* written by the host during the access: it was completed by an MMIO exit */
 	uint64_t mmio;
-	uint64_t pad[7];
+	uint64_t pad[6];
 } __attribute__((aligned(64)));
 
 struct guest_ctl {

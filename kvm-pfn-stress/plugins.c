@@ -7,14 +7,27 @@
 #include "plugins.h"
 
 #define BACKINGS(X) \
+	X(alias) \
 	X(anon) \
+	X(hole) \
+	X(hugetlb) \
+	X(hugetlb_1g) \
+	X(ksm) \
 	X(memfd) \
+	X(misaligned) \
 	X(mixedmap) \
 	X(mixedmap_tail) \
+	X(multi_vma) \
+	X(node0) \
+	X(node1) \
 	X(pfnmap_fault) \
 	X(pfnmap_remap) \
 	X(pfnmap_ro) \
-	X(pfnmap_tail)
+	X(pfnmap_tail) \
+	X(protread) \
+	X(readonly) \
+	X(shmem) \
+	X(thp)
 
 #define CONSUMERS(X) \
 	X(sweep) \

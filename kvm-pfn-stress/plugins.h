@@ -24,6 +24,18 @@ struct backing_ops {
 	bool fork_mapped;		/* memfd: another process can map it too */
 	bool poisonable;
 	bool exec;			/* guests may execute it */
+	/* shape of the memory and of its memslots; sizes are pages */
+	unsigned int granule;		/* calls change so many pages as one (hugetlb); 0: one */
+	unsigned int huge;		/* the host may map so many as one; 0: none */
+	unsigned int hva_shift, gpa_shift;	/* past an address that suits huge pages */
+	uint32_t slot_flags;		/* KVM_MEM_* of its memslot */
+	bool alias;			/* two memslots, GUEST_ALIAS_OFFSET apart */
+	bool no_vma;			/* KVM does not look at the host mapping, or there is none */
+	const struct backing_ops *const *parts;	/* of one memslot, up to NULL: all it is */
+	/* what backing_map_anon() and backing_map_file() do */
+	int mmap_flags;
+	int advice;			/* for madvise(), 0: none */
+	unsigned int node;		/* bound to NUMA node N - 1, 0: any */
 	/* module sets */
 	bool helper;
 	uint32_t kind, flags;		/* PFNH_CREATE */

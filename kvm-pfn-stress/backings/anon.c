@@ -2,19 +2,7 @@
 /*
  * Private anonymous memory, 4 KiB pages.
  */
-#include <errno.h>
-#include <sys/mman.h>
-
-#include "plugins.h"
-
-static int anon_map(struct region *r, uint64_t hva, unsigned int first, unsigned int nr)
-{
-	void *p = mmap((void *)(hva + first * GUEST_PAGE_SIZE), nr * GUEST_PAGE_SIZE,
-		       PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-
-	(void)r;
-	return p == MAP_FAILED ? -errno : 0;
-}
+#include "core/backing.h"
 
 const struct backing_ops backing_anon = {
 	.name = "anon",
@@ -23,5 +11,5 @@ const struct backing_ops backing_anon = {
 	.cow = true,
 	.poisonable = true,
 	.exec = true,
-	.map = anon_map,
+	.map = backing_map_anon,
 };

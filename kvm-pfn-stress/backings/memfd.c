@@ -2,37 +2,17 @@
 /*
  * A shared memfd, 4 KiB pages: other processes can map it too, and its pages outlive a mapping.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "plugins.h"
+#include "core/backing.h"
 
 static int memfd_init(struct region *r)
 {
 	r->fd = memfd_create("kvm-pfn-stress", MFD_CLOEXEC);
-	if (r->fd < 0 || ftruncate(r->fd, r->nr * GUEST_PAGE_SIZE)) {
-		snprintf(r->run->sh->skip_reason, sizeof(r->run->sh->skip_reason),
-			 "memfd_create: %s", strerror(errno));
-		return -1;
-	}
+	if (r->fd < 0 || ftruncate(r->fd, r->nr * GUEST_PAGE_SIZE))
+		return backing_skip(r, "memfd_create");
 	return 0;
-}
-
-static void memfd_fini(struct region *r)
-{
-	close(r->fd);
-}
-
-static int memfd_map(struct region *r, uint64_t hva, unsigned int first, unsigned int nr)
-{
-	void *p = mmap((void *)(hva + first * GUEST_PAGE_SIZE), nr * GUEST_PAGE_SIZE,
-		       PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, r->fd,
-		       first * GUEST_PAGE_SIZE);
-
-	return p == MAP_FAILED ? -errno : 0;
 }
 
 const struct backing_ops backing_memfd = {
@@ -43,6 +23,6 @@ const struct backing_ops backing_memfd = {
 	.poisonable = true,
 	.exec = true,
 	.init = memfd_init,
-	.fini = memfd_fini,
-	.map = memfd_map,
+	.fini = backing_close,
+	.map = backing_map_file,
 };

@@ -28,6 +28,31 @@
 #ifndef KVM_EXIT_MEMORY_FAULT
 #define KVM_EXIT_MEMORY_FAULT 39
 #endif
+#ifndef KVM_MEM_GUEST_MEMFD
+#define KVM_MEM_GUEST_MEMFD (1ul << 2)
+#endif
+#ifndef KVM_CAP_GUEST_MEMFD_FLAGS
+#define KVM_CAP_GUEST_MEMFD_FLAGS 244
+#endif
+#ifndef GUEST_MEMFD_FLAG_MMAP
+#define GUEST_MEMFD_FLAG_MMAP (1ull << 0)
+#define GUEST_MEMFD_FLAG_INIT_SHARED (1ull << 1)
+#endif
+
+/* struct kvm_userspace_memory_region2 and struct kvm_create_guest_memfd, 6.8 */
+struct compat_region2 {
+	uint32_t slot, flags;
+	uint64_t guest_phys_addr, memory_size, userspace_addr, guest_memfd_offset;
+	uint32_t guest_memfd, pad1;
+	uint64_t pad2[14];
+};
+
+struct compat_guest_memfd {
+	uint64_t size, flags, reserved[6];
+};
+
+#define COMPAT_SET_USER_MEMORY_REGION2	_IOW(KVMIO, 0x49, struct compat_region2)
+#define COMPAT_CREATE_GUEST_MEMFD	_IOWR(KVMIO, 0xd4, struct compat_guest_memfd)
 
 /**
  * compat_vm_create - a VM with vCPUs that start at @code

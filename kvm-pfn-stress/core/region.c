@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "core/compat.h"
@@ -50,43 +51,131 @@ uint64_t region_new_hva(struct region *r)
 {
 	unsigned int n = atomic_fetch_add(&arena_next, 1);
 
-	(void)r;
-	return ARENA_START + (n % ARENA_SLOTS) * ARENA_STRIDE;
+	return ARENA_START + (n % ARENA_SLOTS) * ARENA_STRIDE +
+	       r->first->ops->hva_shift * GUEST_PAGE_SIZE;
 }
 
-struct region *region_create(struct run *run, const struct backing_ops *ops, unsigned int pages)
+unsigned int region_pages(const struct backing_ops *ops, unsigned int pages)
+{
+	unsigned int unit = ops->granule ? ops->granule : 1;
+
+	if (unit > GUEST_MAX_PAGES)
+		return pages;		/* a part of one huge page: enough to touch */
+	return (pages + unit - 1) / unit * unit;
+}
+
+uint64_t region_bytes(const struct region *r, unsigned int nr)
+{
+	return (nr < r->ops->granule ? r->ops->granule : nr) * GUEST_PAGE_SIZE;
+}
+
+static struct region *region_alloc(struct run *run, const struct backing_ops *ops, unsigned int pages,
+				   struct region *before)
 {
 	struct region *r = calloc(1, sizeof(*r));
-	uint64_t hva;
-	int err;
 
 	r->run = run;
 	r->ops = ops;
 	r->id = run->nr_regions;
-	r->slot = FIRST_SLOT + r->id;
 	r->base = run->nr_pages;
 	r->nr = pages;
-	r->gpa = REGION_GPA + r->id * REGION_GPA_STRIDE;
-	r->mapped = ops->read_only ? PS_READONLY : PS_MAPPED;
+	r->first = before ? before->first : r;
+	r->slot = before ? before->slot : FIRST_SLOT + 2 * r->id;
+	r->gpa = before ? before->gpa + before->nr * GUEST_PAGE_SIZE :
+		 REGION_GPA + r->id * REGION_GPA_STRIDE + ops->gpa_shift * GUEST_PAGE_SIZE;
+	r->slot_flags = ops->slot_flags;
+	r->mapped = ops->slot_flags & KVM_MEM_READONLY ? PS_ROSLOT :
+		    ops->read_only ? PS_READONLY : PS_MAPPED;
 	r->fd = -1;
 	r->claimed = calloc(pages, 1);
 	r->history = calloc(pages, sizeof(*r->history));
+	if (before)
+		before->next = r;
+	return r;
+}
 
+/* One region at its host address, entered into the table. */
+static struct region *region_add(struct run *run, const struct backing_ops *ops, unsigned int pages,
+				 struct region *before)
+{
+	struct region *r;
+	uint64_t hva;
+	int err;
+
+	if (run->nr_regions == MAX_REGIONS) {
+		snprintf(run->sh->skip_reason, sizeof(run->sh->skip_reason),
+			 "more than %d regions", MAX_REGIONS);
+		return NULL;
+	}
+	r = region_alloc(run, ops, pages, before);
 	if (ops->init && ops->init(r))
 		return NULL;
-	hva = region_new_hva(r);
+	if (!table)
+		table = calloc(1, sizeof(*table));
+	hva = before ? table->place[before->id].hva + before->nr * GUEST_PAGE_SIZE :
+	      region_new_hva(r);
 	err = ops->map(r, hva, 0, pages);
 	if (err) {
 		snprintf(run->sh->skip_reason, sizeof(run->sh->skip_reason), "%s: mmap: %s",
 			 ops->name, strerror(-err));
 		return NULL;
 	}
-	if (!table)
-		table = calloc(1, sizeof(*table));
 	table->place[table->nr++] = (struct region_place){ r, r->gpa, pages * GUEST_PAGE_SIZE, hva };
 	run->region[run->nr_regions++] = r;
 	run->nr_pages += pages;
 	return r;
+}
+
+struct region *region_create(struct run *run, const struct backing_ops *ops, unsigned int pages)
+{
+	struct region *r = NULL;
+	unsigned int i, n = 0;
+
+	if (!ops->parts)
+		return region_add(run, ops, pages, NULL);
+	while (ops->parts[n])
+		n++;
+	for (i = 0; i < n; i++) {
+		r = region_add(run, ops->parts[i], pages * (i + 1) / n - pages * i / n, r);
+		if (!r)
+			return NULL;
+	}
+	return r->first;
+}
+
+/* KVM_SET_USER_MEMORY_REGION2 is there where guest_memfd is. */
+static int set_slot(struct region *r, uint32_t slot, uint64_t gpa, uint64_t size, uint64_t hva)
+{
+	struct compat_region2 reg = {
+		.slot = slot,
+		.flags = r->slot_flags,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = hva,
+		.guest_memfd_offset = r->fd_offset,
+		.guest_memfd = r->fd,
+	};
+
+	if (!(r->slot_flags & KVM_MEM_GUEST_MEMFD))
+		return __vm_set_user_memory_region(r->run->vm, slot, r->slot_flags, gpa, size,
+						   (void *)hva);
+	if (!size)
+		reg.flags = 0;
+	return ioctl(r->run->vm->fd, COMPAT_SET_USER_MEMORY_REGION2, &reg);
+}
+
+int region_set_slots(struct region *r, uint64_t hva)
+{
+	uint64_t size = 0;
+	struct region *part;
+
+	for (part = r; hva && part; part = part->next)
+		size += region_bytes(part, part->nr);
+	if (set_slot(r, r->slot, r->gpa, size, hva))
+		return -1;
+	if (!r->ops->alias)
+		return 0;
+	return set_slot(r, r->slot + 1, r->gpa + GUEST_ALIAS_OFFSET, size, hva);
 }
 
 void regions_publish_all(struct run *run)
@@ -95,14 +184,18 @@ void regions_publish_all(struct run *run)
 
 	for (i = 0; i < run->nr_regions; i++) {
 		struct region *r = run->region[i];
-		struct region_place *pl = &table->place[i];
+		uint64_t flags = r->ops->alias ? GVA_ALIAS : 0;
 
-		vm_set_user_memory_region(run->vm, r->slot, r->slot_flags, r->gpa, pl->size,
-					  (void *)pl->hva);
+		if (r == r->first)
+			TEST_ASSERT(!region_set_slots(r, table->place[i].hva), "memslots of %s: %s",
+				    r->ops->name, strerror(errno));
 		virt_map(run->vm, r->gpa + REGION_GVA_OFFSET, r->gpa, r->nr);
+		if (r->ops->alias)
+			virt_map(run->vm, r->gpa + REGION_GVA_OFFSET + GUEST_ALIAS_OFFSET,
+				 r->gpa + GUEST_ALIAS_OFFSET, r->nr);
 		for (p = 0; p < r->nr; p++)
 			ctl_gva(run->ctl)[r->base + p] =
-				r->gpa + REGION_GVA_OFFSET + p * GUEST_PAGE_SIZE;
+				(r->gpa + REGION_GVA_OFFSET + p * GUEST_PAGE_SIZE) | flags;
 		pages_begin(r, 0, r->nr, r->mapped, true);
 		pages_end(r, 0, r->nr, r->mapped, true);
 		pages_fill(r, 0, r->nr);
@@ -116,7 +209,7 @@ void regions_destroy(struct run *run)
 	for (i = 0; i < run->nr_regions; i++) {
 		struct region *r = run->region[i];
 
-		munmap((void *)table->place[i].hva, table->place[i].size);
+		munmap((void *)table->place[i].hva, region_bytes(r, r->nr));
 		if (r->ops->fini)
 			r->ops->fini(r);
 		free(r->claimed);
@@ -165,37 +258,89 @@ void region_move(struct region *r, uint64_t hva)
 	pthread_mutex_lock(&movers);
 	old = table;
 	*new = *old;
-	new->place[r->id].old_hva = old->place[r->id].hva;
-	new->place[r->id].hva = hva;
+	for (; r; r = r->next) {
+		struct region_place *place = &new->place[r->id];
+
+		place->old_hva = place->hva;
+		place->hva = hva + (r->gpa - r->first->gpa);
+	}
 	rcu_assign_pointer(table, new);
 	pthread_mutex_unlock(&movers);
 	synchronize_rcu();
 	free(old);
 }
 
+static bool claim_range(struct region *r, unsigned int first, unsigned int nr, unsigned int *got)
+{
+	for (*got = 0; *got < nr; (*got)++)
+		if (atomic_exchange_explicit(&r->claimed[first + *got], 1, memory_order_acquire))
+			return false;
+	return true;
+}
+
+/* All or none. */
+static bool claim_whole(struct region *r, unsigned int first, unsigned int nr)
+{
+	unsigned int got;
+
+	if (claim_range(r, first, nr, &got))
+		return true;
+	region_release(r, first, got);
+	return false;
+}
+
+/* A random run of blocks of so many pages, at most max pages or one block; all or none. */
+static unsigned int claim_blocks(struct region *r, struct rng *rng, unsigned int block,
+				 unsigned int max, unsigned int *first)
+{
+	unsigned int all = r->nr / block, nr;
+
+	if (!all) {		/* a part of one huge page */
+		*first = 0;
+		return claim_whole(r, 0, r->nr) ? r->nr : 0;
+	}
+	nr = max / block < all ? max / block : all;
+	nr = nr ? rng_log(rng, nr) : 1;
+	*first = rng_below(rng, all - nr + 1) * block;
+	return claim_whole(r, *first, nr * block) ? nr * block : 0;
+}
+
 unsigned int region_claim(struct region *r, struct rng *rng, unsigned int max, unsigned int *first)
 {
-	unsigned int nr = rng_log(rng, max < r->nr ? max : r->nr);
-	unsigned int at = rng_below(rng, r->nr - nr + 1), i;
+	bool huge = max & CLAIM_HUGE;
+	unsigned int nr;
 
-	for (i = 0; i < nr; i++)
-		if (atomic_exchange_explicit(&r->claimed[at + i], 1, memory_order_acquire))
-			break;
-	*first = at;
-	return i;
+	if (r->ops->no_vma && !(max & CLAIM_NO_VMA))
+		return 0;
+	max &= ~(CLAIM_HUGE | CLAIM_NO_VMA);
+	if (r->ops->granule > 1)
+		return huge ? claim_blocks(r, rng, r->ops->granule, max, first) : 0;
+	if (huge && r->ops->huge && r->nr >= r->ops->huge && !rng_below(rng, 4))
+		return claim_blocks(r, rng, r->ops->huge, 2 * r->ops->huge, first);
+	nr = rng_log(rng, max < r->nr ? max : r->nr);
+	*first = rng_below(rng, r->nr - nr + 1);
+	claim_range(r, *first, nr, &nr);
+	return nr;
 }
 
 bool region_claim_all(struct region *r)
 {
-	unsigned int i;
+	struct region *part, *undo;
 
-	for (i = 0; i < r->nr; i++) {
-		if (atomic_exchange_explicit(&r->claimed[i], 1, memory_order_acquire)) {
-			region_release(r, 0, i);
-			return false;
-		}
+	for (part = r; part; part = part->next) {
+		if (claim_whole(part, 0, part->nr))
+			continue;
+		for (undo = r; undo != part; undo = undo->next)
+			region_release(undo, 0, undo->nr);
+		return false;
 	}
 	return true;
+}
+
+void region_release_all(struct region *r)
+{
+	for (; r; r = r->next)
+		region_release(r, 0, r->nr);
 }
 
 void region_release(struct region *r, unsigned int first, unsigned int nr)

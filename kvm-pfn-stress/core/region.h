@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Regions: one memslot each, the host VMA behind it, and the state of every page.
+ * Regions: a memslot, the host VMA behind it, and the state of every page. Regions of several backings
+ * can share one memslot, as its parts: multi-vma.
  *
  * Where a region is in the host's address space is published by RCU: vCPU and injector threads look
  * it up without locks (region_hva(), region_at()), an injector that moves a region republishes the
@@ -29,11 +30,14 @@ struct region {
 	unsigned int id;
 	uint32_t slot;
 	uint32_t slot_flags;		/* KVM_MEM_* */
+	struct region *first;		/* of the regions that share the memslot: itself, mostly */
+	struct region *next;		/* the one behind it in the same memslot, or NULL */
 	unsigned int base;		/* number of page 0 in the control area */
 	unsigned int nr;		/* pages */
 	uint64_t gpa;
 	enum page_state mapped;		/* what a mapped page is: PS_MAPPED, or less */
 	int fd;				/* the backing's file, -1 if none */
+	uint64_t fd_offset;		/* where in it the region begins */
 	atomic_uchar *claimed;		/* one byte a page */
 	_Atomic uint64_t (*history)[PAGE_HISTORY];	/* last page words, by sequence */
 	void *priv;			/* the backing's */
@@ -45,16 +49,24 @@ struct region_place {
 	uint64_t gpa, size, hva, old_hva;	/* old_hva: where it was before the last move, or 0 */
 };
 
+/* How many pages a region of that backing has if a scenario asks for so many: whole granules. */
+unsigned int region_pages(const struct backing_ops *ops, unsigned int pages);
+
 /**
  * region_create - a region with its host mapping, not yet a memslot
  * @run: the scenario
  * @ops: backing
- * @pages: size in pages
+ * @pages: size in pages, of region_pages()
+ *
+ * A backing with parts becomes several regions, of which the first is returned.
  *
  * Return: the region, or NULL with run->sh->skip_reason set.
  * Context: main thread of the child, before workers run.
  */
 struct region *region_create(struct run *run, const struct backing_ops *ops, unsigned int pages);
+
+/* A region's size in bytes, as system calls and memslots want it: granules are whole. */
+uint64_t region_bytes(const struct region *r, unsigned int nr);
 
 /* Make memslots of all regions, map them in the guest, fill them, publish the table. */
 void regions_publish_all(struct run *run);
@@ -82,29 +94,50 @@ bool region_at(struct run *run, uint64_t gpa, struct region_place *place);
 
 /**
  * region_move - publish a new host address
- * @r: region, all pages claimed by the caller
+ * @r: first region of a memslot, all pages claimed by the caller (region_claim_all())
  * @hva: new address; the caller has moved the memslot
  *
- * Returns after a grace period: no reader knows the old address any more.
+ * Moves all parts. Returns after a grace period: no reader knows the old address any more.
  */
 void region_move(struct region *r, uint64_t hva);
 
+/**
+ * region_set_slots - make or delete the memslots of a region, all of them
+ * @r: first region of a memslot
+ * @hva: where the region is; 0: delete
+ *
+ * Return: 0, or -1 with errno, from KVM_SET_USER_MEMORY_REGION(2).
+ */
+int region_set_slots(struct region *r, uint64_t hva);
+
 /* A fresh address range for @r, far from anything else; the caller maps it with MAP_FIXED. */
 uint64_t region_new_hva(struct region *r);
+
+/*
+ * Added to the number of pages that a caller asks for:
+ * CLAIM_HUGE	it takes any number: of a huge page that calls can only change as a whole, all pages;
+ *		where the host may map many pages as one, now and then all of those. Without it regions
+ *		of the former are not claimed
+ * CLAIM_NO_VMA	regions of which KVM does not look at the host mapping, too (guest_memfd)
+ */
+#define CLAIM_HUGE	(1u << 31)
+#define CLAIM_NO_VMA	(1u << 30)
 
 /**
  * region_claim - claim a random run of pages
  * @r: region
  * @rng: the caller's
- * @max: at most so many pages (log-uniform below it)
+ * @max: at most so many pages (log-uniform below it), and CLAIM_*
  * @first: first page claimed
  *
- * Return: how many pages are claimed from @first on; 0 when the place drawn was taken.
+ * Return: how many pages are claimed from @first on; 0 when the place drawn was taken, or when the
+ * region is not for this caller.
  */
 unsigned int region_claim(struct region *r, struct rng *rng, unsigned int max, unsigned int *first);
 
-/* Claim all pages, or none: false. */
+/* Claim all pages of all regions of @r's memslot, or none: false. @r is the first of them. */
 bool region_claim_all(struct region *r);
+void region_release_all(struct region *r);
 
 void region_release(struct region *r, unsigned int first, unsigned int nr);
 

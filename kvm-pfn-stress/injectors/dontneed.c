@@ -25,7 +25,7 @@ static const char *dontneed_unsupported(struct run *run)
 static unsigned int dontneed_step(struct worker *w)
 {
 	unsigned int first, nr;
-	struct region *r = inject_claim(w, 16, &first, &nr, takes_dontneed);
+	struct region *r = inject_claim(w, 16 | CLAIM_HUGE, &first, &nr, takes_dontneed);
 	bool lose;
 
 	if (!r)
@@ -33,7 +33,7 @@ static unsigned int dontneed_step(struct worker *w)
 	lose = r->ops->dontneed == DONTNEED_LOSES;
 	record_op(w, "MADV_DONTNEED", r->gpa + first * GUEST_PAGE_SIZE, nr);
 	pages_begin(r, first, nr, r->mapped, lose);
-	if (madvise((void *)(region_hva(r) + first * GUEST_PAGE_SIZE), nr * GUEST_PAGE_SIZE,
+	if (madvise((void *)(region_hva(r) + first * GUEST_PAGE_SIZE), region_bytes(r, nr),
 		    MADV_DONTNEED))
 		inject_broken(w, r, "MADV_DONTNEED");
 	pages_end(r, first, nr, r->mapped, lose);

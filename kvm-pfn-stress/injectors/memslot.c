@@ -15,36 +15,48 @@
 #include "core/compat.h"
 #include "injectors/inject.h"
 
+static bool loses(const struct region *r)
+{
+	return r->ops->dontneed == DONTNEED_LOSES;
+}
+
 static unsigned int memslot_step(struct worker *w)
 {
 	struct run *run = w->run;
-	struct region *r = run->region[rng_below(&w->rng, run->nr_regions)];
-	bool lose = r->ops->dontneed == DONTNEED_LOSES;
-	uint64_t old = region_hva(r), hva, size = r->nr * GUEST_PAGE_SIZE;
+	struct region *r = run->region[rng_below(&w->rng, run->nr_regions)]->first, *part;
+	uint64_t old = region_hva(r), hva;
 
 	if (!region_claim_all(r))
 		return 0;
-	record_op(w, "memslot delete", r->gpa, r->nr);
-	pages_begin(r, 0, r->nr, PS_NOSLOT, lose);
-	if (__vm_set_user_memory_region(run->vm, r->slot, 0, r->gpa, 0, NULL))
+	for (part = r; part; part = part->next) {
+		record_op(w, "memslot delete", part->gpa, part->nr);
+		pages_begin(part, 0, part->nr, PS_NOSLOT, loses(part));
+	}
+	if (region_set_slots(r, 0))
 		inject_broken(w, r, "memslot delete");
-	pages_end(r, 0, r->nr, PS_NOSLOT, lose);
+	for (part = r; part; part = part->next)
+		pages_end(part, 0, part->nr, PS_NOSLOT, loses(part));
 
 	inject_pause(w, 300);
-	inject_answered(w, r, 0, r->nr);
+	for (part = r; part; part = part->next)
+		inject_answered(w, part, 0, part->nr);
 
 	hva = region_new_hva(r);
-	pages_begin(r, 0, r->nr, r->mapped, lose);
-	if (r->ops->map(r, hva, 0, r->nr))
-		inject_broken(w, r, "mmap");
-	record_op(w, "memslot add", r->gpa, r->nr);
+	for (part = r; part; part = part->next) {
+		pages_begin(part, 0, part->nr, part->mapped, loses(part));
+		if (part->ops->map(part, hva + (part->gpa - r->gpa), 0, part->nr))
+			inject_broken(w, part, "mmap");
+		record_op(w, "memslot add", part->gpa, part->nr);
+	}
 	region_move(r, hva);
-	if (__vm_set_user_memory_region(run->vm, r->slot, r->slot_flags, r->gpa, size, (void *)hva))
+	if (region_set_slots(r, hva))
 		inject_broken(w, r, "memslot add");
-	munmap((void *)old, size);
-	pages_end(r, 0, r->nr, r->mapped, lose);
-	inject_fill(w, r, 0, r->nr, lose);
-	region_release(r, 0, r->nr);
+	for (part = r; part; part = part->next) {
+		munmap((void *)(old + (part->gpa - r->gpa)), region_bytes(part, part->nr));
+		pages_end(part, 0, part->nr, part->mapped, loses(part));
+		inject_fill(w, part, 0, part->nr, loses(part));
+	}
+	region_release_all(r);
 	return 1;
 }
 

@@ -15,7 +15,7 @@
 static unsigned int mprotect_step(struct worker *w)
 {
 	unsigned int first, nr;
-	struct region *r = inject_claim(w, 8, &first, &nr, NULL);
+	struct region *r = inject_claim(w, 8 | CLAIM_HUGE, &first, &nr, NULL);
 	int prot = rng_next(&w->rng) & 1 ? PROT_READ : PROT_NONE;
 	int back = PROT_READ | (r && r->ops->read_only ? 0 : PROT_WRITE);
 	enum page_state to;
@@ -28,7 +28,7 @@ static unsigned int mprotect_step(struct worker *w)
 	record_op(w, prot == PROT_NONE ? "mprotect NONE" : "mprotect READ",
 		  r->gpa + first * GUEST_PAGE_SIZE, nr);
 	pages_begin(r, first, nr, to, false);
-	if (mprotect(at, nr * GUEST_PAGE_SIZE, prot))
+	if (mprotect(at, region_bytes(r, nr), prot))
 		inject_broken(w, r, "mprotect");
 	pages_end(r, first, nr, to, false);
 
@@ -37,7 +37,7 @@ static unsigned int mprotect_step(struct worker *w)
 
 	record_op(w, "mprotect back", r->gpa + first * GUEST_PAGE_SIZE, nr);
 	pages_begin(r, first, nr, r->mapped, false);
-	if (mprotect(at, nr * GUEST_PAGE_SIZE, back))
+	if (mprotect(at, region_bytes(r, nr), back))
 		inject_broken(w, r, "mprotect");
 	pages_end(r, first, nr, r->mapped, false);
 	region_release(r, first, nr);

@@ -19,7 +19,7 @@
 static unsigned int remap_step(struct worker *w)
 {
 	unsigned int first, nr;
-	struct region *r = inject_claim(w, 16, &first, &nr, NULL);
+	struct region *r = inject_claim(w, 16 | CLAIM_HUGE, &first, &nr, NULL);
 	bool lose;
 	uint64_t hva;
 
@@ -29,7 +29,7 @@ static unsigned int remap_step(struct worker *w)
 	hva = region_hva(r);
 	record_op(w, "munmap", r->gpa + first * GUEST_PAGE_SIZE, nr);
 	pages_begin(r, first, nr, PS_HOLE, lose);
-	if (munmap((void *)(hva + first * GUEST_PAGE_SIZE), nr * GUEST_PAGE_SIZE))
+	if (munmap((void *)(hva + first * GUEST_PAGE_SIZE), region_bytes(r, nr)))
 		inject_broken(w, r, "munmap");
 	pages_end(r, first, nr, PS_HOLE, lose);
 

@@ -45,7 +45,7 @@ static void no_spare_pages(struct worker *w, struct region *r)
 static unsigned int zap_step(struct worker *w)
 {
 	unsigned int first, nr;
-	struct region *r = inject_claim(w, 16, &first, &nr, takes_zap);
+	struct region *r = inject_claim(w, 16 | CLAIM_HUGE | CLAIM_NO_VMA, &first, &nr, takes_zap);
 	enum page_state after;
 	int err;
 

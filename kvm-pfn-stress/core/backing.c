@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mempolicy.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/backing.h"
+#include "core/knob.h"
+#include "core/proc.h"
+
+int backing_skip(struct region *r, const char *what)
+{
+	snprintf(r->run->sh->skip_reason, sizeof(r->run->sh->skip_reason), "%s: %s: %s", r->ops->name,
+		 what, strerror(errno));
+	return -1;
+}
+
+/* What the VMA has to know before its first page comes. */
+static int prepare(const struct region *r, void *p, size_t len)
+{
+	unsigned long mask = 1ul << r->ops->node >> 1;
+
+	if (r->ops->advice && madvise(p, len, r->ops->advice))
+		return -errno;
+	/* one bit more than there are: the kernel takes one off; libkvm has a numaif.h of its own */
+	if (mask && syscall(SYS_mbind, p, len, MPOL_BIND, &mask, r->ops->node + 1, 0))
+		return -errno;
+	return 0;
+}
+
+int backing_map_anon(struct region *r, uint64_t hva, unsigned int first, unsigned int nr)
+{
+	size_t len = region_bytes(r, nr);
+	void *p = mmap((void *)(hva + first * GUEST_PAGE_SIZE), len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | r->ops->mmap_flags, -1, 0);
+
+	return p == MAP_FAILED ? -errno : prepare(r, p, len);
+}
+
+int backing_map_file(struct region *r, uint64_t hva, unsigned int first, unsigned int nr)
+{
+	size_t len = region_bytes(r, nr);
+	void *p = mmap((void *)(hva + first * GUEST_PAGE_SIZE), len, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_FIXED | r->ops->mmap_flags, r->fd,
+		       r->fd_offset + first * GUEST_PAGE_SIZE);
+
+	return p == MAP_FAILED ? -errno : prepare(r, p, len);
+}
+
+void backing_close(struct region *r)
+{
+	close(r->fd);
+}
+
+int backing_punch(struct region *r, unsigned int first, unsigned int nr)
+{
+	return fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			 r->fd_offset + first * GUEST_PAGE_SIZE, region_bytes(r, nr)) ? -errno : 0;
+}
+
+int backing_raise(struct region *r, const char *path, unsigned long by)
+{
+	long long now = proc_number(path, -1);
+	char text[32];
+
+	if (now < 0) {
+		errno = ENOENT;
+		return backing_skip(r, path);
+	}
+	snprintf(text, sizeof(text), "%lld", now + (long long)by);
+	return knob_set_or_skip(r->run->sh, path, text) ? 0 : -1;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What backings share: mapping private memory or a file as struct backing_ops says.
+ */
+#ifndef CORE_BACKING_H
+#define CORE_BACKING_H
+
+#include "plugins.h"
+
+/**
+ * backing_map_anon - map pages of private anonymous memory
+ *
+ * backing_ops.map() by the properties mmap_flags, advice and node.
+ */
+int backing_map_anon(struct region *r, uint64_t hva, unsigned int first, unsigned int nr);
+
+/* The same for pages of r->fd, shared, from r->fd_offset on. */
+int backing_map_file(struct region *r, uint64_t hva, unsigned int first, unsigned int nr);
+
+/* backing_ops.fini() of those with a file descriptor. */
+void backing_close(struct region *r);
+
+/* "NAME: what: strerror(errno)" into the skip reason; returns -1. */
+int backing_skip(struct region *r, const char *what);
+
+/* Take pages out of a file below all mappings: FALLOC_FL_PUNCH_HOLE. backing_ops.zap(). */
+int backing_punch(struct region *r, unsigned int first, unsigned int nr);
+
+/**
+ * backing_raise - raise a number in a sysfs or sysctl file for the time of the scenario
+ * @path: the file
+ * @by: so much more than is there now
+ *
+ * Return: 0, or -1 with the skip reason.
+ */
+int backing_raise(struct region *r, const char *path, unsigned long by);
+
+#endif /* CORE_BACKING_H */
