@@ -216,11 +216,13 @@ static bool add_regions(struct run *run)
 	}
 	for (i = 0; i < run->nr_workers; i++) {
 		const struct injector_ops *inj = run->worker[i]->injector;
-		const char *why = inj && inj->unsupported ? inj->unsupported(run) : NULL;
+		const struct consumer_ops *con = run->worker[i]->consumer;
+		const char *why = inj && inj->unsupported ? inj->unsupported(run) :
+				  con && con->unsupported ? con->unsupported(run) : NULL;
 
 		if (why) {
 			snprintf(run->sh->skip_reason, sizeof(run->sh->skip_reason), "%s: %s",
-				 inj->name, why);
+				 inj ? inj->name : con->name, why);
 			return false;
 		}
 	}
@@ -256,6 +258,9 @@ static void add_guest(struct run *run)
 		vcpu_args_set(run->vcpu[v], 1, (uint64_t)v);
 	}
 	regions_publish_all(run);
+	for (v = 0; v < run->nr_workers; v++)
+		if (run->worker[v]->consumer && run->worker[v]->consumer->setup)
+			run->worker[v]->consumer->setup(run->worker[v]);
 }
 
 static void collect(struct run *run)

@@ -180,13 +180,18 @@ void guest_main(uint64_t id)
 {
 	struct guest_ctl *ctl = (struct guest_ctl *)CTL_GVA;
 	struct guest_vcpu *me = &ctl->vcpu[id];
+	uint64_t n = 0;
 
 	for (;;) {
 		if (__atomic_load_n(&ctl->pause, __ATOMIC_ACQUIRE))
 			GUEST_SYNC(SYNC_PAUSE);
 		else if (me->sweep)
 			sweep(ctl, me, id);
-		else
+		else if (me->turn && ++n > me->turn) {
+			n = 0;
+			__atomic_store_n(&me->page, ~0ull, __ATOMIC_RELEASE);
+			GUEST_SYNC(SYNC_TURN);
+		} else
 			access_page(ctl, me, id, rng_below(&me->rng, ctl->nr_pages),
 				    me->access[rng_below(&me->rng, 16)]);
 	}

@@ -43,6 +43,7 @@ enum guest_sync {
 	SYNC_PAUSE = 1,	/* saw ctl->pause, waits to be run again */
 	SYNC_SWEEP,	/* sweep mode: touched every page once */
 	SYNC_REPORT,	/* vcpu->report is a broken rule */
+	SYNC_TURN,	/* vcpu->turn accesses are over: the host's turn */
 };
 
 enum guest_rule {
@@ -64,6 +65,7 @@ struct guest_vcpu {
 	/* written by the host while the guest does not run */
 	struct rng rng;
 	uint8_t access[16];	/* enum access_op, drawn uniformly */
+	uint64_t turn;		/* SYNC_TURN after so many accesses; 0: never */
 	uint64_t sweep;		/* touch all pages once, in order, by stores; then SYNC_SWEEP */
 	/* written by the guest */
 	uint64_t ops;		/* accesses that ended */

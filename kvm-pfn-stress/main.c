@@ -389,6 +389,9 @@ static void report_counts(const struct scenario *sc, const struct totals *t)
 	for (i = 0; i < NR_RESULTS; i++)
 		if (t->exits[i])
 			report_count(sc->name, "exit", run_result_names[i], t->exits[i]);
+	for (i = 0; i < atomic_load(&sh->nr_counters); i++)
+		report_count(sc->name, sh->counter[i].kind, sh->counter[i].name,
+			     atomic_load(&sh->counter[i].n));
 	if (atomic_load(&sh->sweep_ns)) {
 		report_count(sc->name, "access", "sweep-pages", atomic_load(&sh->sweep_pages));
 		report_count(sc->name, "access", "sweep-ns", atomic_load(&sh->sweep_ns));

@@ -30,6 +30,7 @@
 	X(thp)
 
 #define CONSUMERS(X) \
+	X(prefault) \
 	X(sweep) \
 	X(vcpu)
 

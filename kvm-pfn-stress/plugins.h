@@ -59,6 +59,10 @@ struct backing_ops {
 struct consumer_ops {
 	const char *name;
 	const char *describe;
+	/* NULL, or why it can't run here. Main thread, before there is a VM. */
+	const char *(*unsupported)(struct run *run);
+	/* Main thread: the VM and its regions exist, no worker runs yet. */
+	void (*setup)(struct worker *w);
 	/* Runs until run_stopping(); parks when the engine asks for quiet. */
 	void (*run)(struct worker *w);
 };

@@ -97,16 +97,26 @@ int vcpu_step(struct worker *w)
 	}
 }
 
-static void vcpu_run_pages(struct worker *w)
+void vcpu_loop(struct worker *w, unsigned int every, void (*turn)(struct worker *w))
 {
+	w->run->ctl->vcpu[w->id].turn = every;
 	for (;;) {
 		int what = vcpu_step(w);
 
 		if (what == SYNC_REPORT)
 			content_report(w);
-		if (what != SYNC_REPORT || run_stopping(w->run))
+		else if (what == SYNC_TURN)
+			turn(w);
+		else
+			break;
+		if (run_stopping(w->run))
 			break;
 	}
+}
+
+static void vcpu_run_pages(struct worker *w)
+{
+	vcpu_loop(w, 0, NULL);
 }
 
 const struct consumer_ops consumer_vcpu = {

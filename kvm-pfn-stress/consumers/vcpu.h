@@ -16,4 +16,14 @@
  */
 int vcpu_step(struct worker *w);
 
+/**
+ * vcpu_loop - run the vCPU's random accesses until the end
+ * @w: the vCPU's worker
+ * @every: call @turn after so many accesses, 0 for never
+ * @turn: what the consumer does between two runs; no access of the guest is under way
+ *
+ * Context: the vCPU's thread.
+ */
+void vcpu_loop(struct worker *w, unsigned int every, void (*turn)(struct worker *w));
+
 #endif /* CONSUMERS_VCPU_H */

@@ -54,6 +54,17 @@ struct compat_guest_memfd {
 #define COMPAT_SET_USER_MEMORY_REGION2	_IOW(KVMIO, 0x49, struct compat_region2)
 #define COMPAT_CREATE_GUEST_MEMFD	_IOWR(KVMIO, 0xd4, struct compat_guest_memfd)
 
+#ifndef KVM_CAP_PRE_FAULT_MEMORY
+#define KVM_CAP_PRE_FAULT_MEMORY 236
+#define KVM_PRE_FAULT_MEMORY _IOWR(KVMIO, 0xd5, struct kvm_pre_fault_memory)
+struct kvm_pre_fault_memory {
+	__u64 gpa;
+	__u64 size;
+	__u64 flags;
+	__u64 padding[5];
+};
+#endif
+
 /**
  * compat_vm_create - a VM with vCPUs that start at @code
  * @nr: vCPUs

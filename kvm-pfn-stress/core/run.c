@@ -58,6 +58,37 @@ void record_op(struct worker *w, const char *what, uint64_t gpa, uint32_t pages)
 	strncpy(r->what, what, sizeof(r->what) - 1);
 }
 
+void count(struct shared *sh, const char *kind, const char *name, unsigned long n)
+{
+	unsigned int i = 0, nr = atomic_load(&sh->nr_counters);
+	struct counter *c;
+	bool locked = false;
+
+again:
+	for (; i < nr; i++) {
+		c = &sh->counter[i];
+		if (!strcmp(c->kind, kind) && !strcmp(c->name, name))
+			goto found;
+	}
+	if (!locked) {
+		shared_lock(sh);
+		locked = true;
+		nr = atomic_load(&sh->nr_counters);
+		goto again;
+	}
+	if (nr == MAX_COUNTERS)
+		goto out;
+	c = &sh->counter[nr];
+	snprintf(c->kind, sizeof(c->kind), "%s", kind);
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	atomic_store(&sh->nr_counters, nr + 1);
+found:
+	atomic_fetch_add_explicit(&c->n, n, memory_order_relaxed);
+out:
+	if (locked)
+		shared_unlock(sh);
+}
+
 void fail_setup(const char *known_issues, const char *kernel_release)
 {
 	char err[256];

@@ -22,6 +22,7 @@
 #define MAX_FAILURES	64
 #define MAX_KNOWN	48	/* of them; what is new always finds a place */
 #define MAX_POISON	1024
+#define MAX_COUNTERS	128
 #define MAX_UNDO	32
 #define RING_OPS	2048	/* a power of two */
 
@@ -90,6 +91,12 @@ struct undo {
 	char path[112], value[64];
 };
 
+/* Something that a plug-in counts, by kind and name. */
+struct counter {
+	char kind[16], name[32];
+	atomic_ulong n;
+};
+
 struct oracle_count {
 	atomic_ulong checks;
 	char skip[96];		/* why it could not check */
@@ -121,6 +128,8 @@ struct shared {
 	struct pfnh_stats stats;
 	atomic_ulong faults;	/* KVM's own count of page faults (pf_taken) */
 	atomic_ulong sweep_pages, sweep_ns;
+	atomic_uint nr_counters;
+	struct counter counter[MAX_COUNTERS];
 	char skip_reason[128];
 	bool memslot_updates;	/* an injector of this scenario adds and deletes memslots */
 	struct guest_ctl *ctl;	/* control area, mapped by the supervisor as well */
@@ -199,6 +208,17 @@ void shared_unlock(struct shared *sh);
  * @pages: how many
  */
 void record_op(struct worker *w, const char *what, uint64_t gpa, uint32_t pages);
+
+/**
+ * count - add to a number of the result (counts.KIND.NAME)
+ * @sh: shared state
+ * @kind: at most 15 bytes
+ * @name: at most 31 bytes
+ * @n: how much
+ *
+ * Context: any thread of the child. For what happens thousands of times a second, not millions.
+ */
+void count(struct shared *sh, const char *kind, const char *name, unsigned long n);
 
 /**
  * fail - an oracle found a broken rule

@@ -180,7 +180,7 @@ static bool mmio_right(struct worker *w, const struct run_outcome *o, struct fai
  * module knows of its own zaps; of everything else the page word says whether a call of ours was
  * under way during the access.
  */
-static const char *pte_taken(struct region *r, unsigned int page, uint64_t w1, uint64_t since_ns)
+const char *outcome_pte_taken(struct region *r, unsigned int page, uint64_t w1, uint64_t since_ns)
 {
 	struct pfnh_fault q = { .index = page, .since_ns = since_ns };
 
@@ -231,7 +231,7 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 	arch_describe_vcpu(w->run->vcpu[w->id], f.got + strlen(f.got),
 			   sizeof(f.got) - strlen(f.got));
 	if (at_page && o->result == RES_EFAULT)
-		detail = pte_taken(place.region, page, g->word, o->start_ns);
+		detail = outcome_pte_taken(place.region, page, g->word, o->start_ns);
 	return fail(w->run->sh, oracle, &f, detail);
 }
 

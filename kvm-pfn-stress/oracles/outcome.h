@@ -47,6 +47,18 @@ struct run_outcome {
  */
 bool outcome_check(struct worker *w, const struct run_outcome *o);
 
+struct region;
+
+/**
+ * outcome_pte_taken - was an EFAULT that of suspicion S1 (docs/findings/s1.md)?
+ * @r, @page: page
+ * @w1: page word before the access
+ * @since_ns: when it began
+ *
+ * Return: the last part of the fingerprint, or NULL.
+ */
+const char *outcome_pte_taken(struct region *r, unsigned int page, uint64_t w1, uint64_t since_ns);
+
 /* A rule that the guest found broken (content oracle); ends the scenario. */
 void content_report(struct worker *w);
 
