@@ -2,6 +2,7 @@
 #
 #	make		 build what runs on this machine
 #	make check	 every test; make check-host: those without a VM; make check-vm: those in one
+#	make bench-bisect simulated bisections, the table of docs/bisect.md (COUNT=10000 SEED=1)
 #	make lint	 shellcheck, and checkpatch where a kernel tree is cached
 #	make clean	 remove what was built here (downloads in .cache/ stay)
 
@@ -23,7 +24,15 @@ check-vm:
 lint:
 	@tests/run-tests.sh host/lint.sh
 
+COUNT ?= 10000
+SEED ?= 1
+
+bench-bisect:
+	@tools/vm/packages.sh host-build
+	@$(MAKE) -s -C tools/bisect OUT=$(CACHE)/bin $(CACHE)/bin/simulate
+	@$(CACHE)/bin/simulate --count $(COUNT) --seed $(SEED)
+
 clean:
 	@rm -rf $(CACHE)/bin $(CACHE)/tests $(CACHE)/suite $(CACHE)/module $(CACHE)/initramfs
 
-.PHONY: all check check-host check-vm lint clean
+.PHONY: all bench-bisect check check-host check-vm lint clean
