@@ -5,7 +5,9 @@
 #ifndef PFNH_COMPAT_H
 #define PFNH_COMPAT_H
 
+#include <linux/ftrace.h>
 #include <linux/mm.h>
+#include <linux/mmap_lock.h>
 #include <linux/version.h>
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 #include <linux/pfn_t.h>
@@ -63,6 +65,36 @@ static inline bool pfnh_page_is_typed(struct page *page)
 	return PageSlab(page) || page_has_type(page);
 #else
 	return page_has_type(page);
+#endif
+}
+
+/* Give up the lock that a fault was taken with: the VMA's, since 6.4, or mmap_lock. */
+static inline void pfnh_release_fault_lock(struct vm_fault *vmf)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+	mmap_read_unlock(vmf->vma->vm_mm);
+#else
+	release_fault_lock(vmf);
+#endif
+}
+
+/* The address that follow_pfnmap_start(args), since 6.12, or follow_pte() is asked for. */
+static inline unsigned long pfnh_follow_address(const long *arg)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+	return arg[1];
+#else
+	return ((const struct follow_pfnmap_args *)arg[0])->address;
+#endif
+}
+
+/* Where the function that called ftrace goes on; in a ftrace_ops with FTRACE_OPS_FL_IPMODIFY. */
+static __always_inline void pfnh_redirect(struct ftrace_regs *fregs, unsigned long ip)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+	ftrace_instruction_pointer_set(fregs, ip);
+#else
+	ftrace_regs_set_instruction_pointer(fregs, ip);
 #endif
 }
 

@@ -37,6 +37,7 @@ static int pfnh_release(struct inode *inode, struct file *file)
 {
 	struct pfnh_file *pf = file->private_data;
 
+	pfnh_inject_end(pf);
 	if (pf->marked)
 		pfnh_unmark(pf->marked);
 	pfnh_break_undo(pf);
@@ -186,7 +187,8 @@ static long do_mark(struct pfnh_file *pf)
 
 	mutex_lock(&pf->lock);
 	if (!pf->marked) {
-		pfnh_hooks_arm();
+		pfnh_hooks_arm(PFNH_HOOK_STALE | PFNH_HOOK_FAULTIN | PFNH_HOOK_INVALIDATE |
+			       PFNH_HOOK_LOCK_WAIT);
 		ret = pfnh_mark(current->mm);
 		if (!ret) {
 			pf->marked = current->mm;
@@ -202,7 +204,7 @@ static long do_mark(struct pfnh_file *pf)
 static long do_stats(struct pfnh_file *pf, void __user *argp)
 {
 	struct pfnh_stats res = { .hooks = pfnh_hooks_armed() };
-	struct pfnh_counts now;
+	struct pfnh_counts now;		/* 800 bytes */
 
 	mutex_lock(&pf->lock);
 	pfnh_counts_read(&now);
@@ -217,6 +219,126 @@ static long do_stats(struct pfnh_file *pf, void __user *argp)
 	res.leaked = atomic64_read(&pfnh_leaked);
 
 	return copy_to_user(argp, &res, sizeof(res)) ? -EFAULT : 0;
+}
+
+static long do_arm(void __user *argp)
+{
+	struct pfnh_arm arg;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	if (arg.hooks & ~(PFNH_HOOK(PFNH_NR_HOOKS) - 1))
+		return -EINVAL;
+	arg.hooks = pfnh_hooks_arm(arg.hooks);
+	if (copy_to_user(argp, &arg, sizeof(arg)))
+		return -EFAULT;
+	return arg.hooks ? -ENOENT : 0;
+}
+
+static long do_hook_info(void __user *argp)
+{
+	struct pfnh_hook_info arg;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	if (arg.hook >= PFNH_NR_HOOKS)
+		return -EINVAL;
+	memset(arg.symbol, 0, sizeof(arg.symbol));
+	pfnh_hook_info(&arg);
+	return copy_to_user(argp, &arg, sizeof(arg)) ? -EFAULT : 0;
+}
+
+static long do_inject(struct pfnh_file *pf, void __user *argp)
+{
+	struct pfnh_inject arg;
+	long ret;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	mutex_lock(&pf->lock);
+	ret = pfnh_inject(pf, &arg);
+	mutex_unlock(&pf->lock);
+	return ret;
+}
+
+static long do_inject_end(struct pfnh_file *pf)
+{
+	mutex_lock(&pf->lock);
+	pfnh_inject_end(pf);
+	mutex_unlock(&pf->lock);
+	return 0;
+}
+
+static long do_inject_info(struct pfnh_file *pf, void __user *argp)
+{
+	struct pfnh_inject_info arg;
+	int ret;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	ret = pfnh_inject_info(pf, &arg);
+	if (ret)
+		return ret;
+	return copy_to_user(argp, &arg, sizeof(arg)) ? -EFAULT : 0;
+}
+
+static long do_injected(void __user *argp)
+{
+	struct pfnh_injected arg;
+	int ret;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	ret = pfnh_injected(&arg);
+	if (ret)
+		return ret;
+	return copy_to_user(argp, &arg, sizeof(arg)) ? -EFAULT : 0;
+}
+
+/* Too much for the stack together with the counters. */
+static long do_answers(struct pfnh_file *pf, void __user *argp)
+{
+	struct pfnh_counts *now = kzalloc(sizeof(*now), GFP_KERNEL);
+	u64 *n, *base;
+	unsigned int i;
+	long ret;
+
+	if (!now)
+		return -ENOMEM;
+	mutex_lock(&pf->lock);
+	pfnh_counts_read(now);
+	n = (u64 *)&now->answers;
+	base = (u64 *)&pf->at_mark.answers;
+	for (i = 0; i < sizeof(now->answers) / sizeof(u64); i++)
+		n[i] -= base[i];
+	mutex_unlock(&pf->lock);
+	ret = copy_to_user(argp, &now->answers, sizeof(now->answers)) ? -EFAULT : 0;
+	kfree(now);
+	return ret;
+}
+
+static long do_script(struct pfnh_set *set, void __user *argp)
+{
+	struct pfnh_script arg;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	return set ? pfnh_script_set(set, &arg) : -ENODATA;
+}
+
+static long do_script_info(struct pfnh_set *set, void __user *argp)
+{
+	struct pfnh_script_info arg;
+	int ret;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	if (!set)
+		return -ENODATA;
+	ret = pfnh_script_info(set, &arg);
+	if (ret)
+		return ret;
+	return copy_to_user(argp, &arg, sizeof(arg)) ? -EFAULT : 0;
 }
 
 static long do_break(struct pfnh_file *pf, void __user *argp)
@@ -257,6 +379,24 @@ static long pfnh_ioctl(struct file *file, unsigned int cmd, unsigned long ptr)
 		return do_stats(pf, argp);
 	case PFNH_BREAK:
 		return do_break(pf, argp);
+	case PFNH_ARM:
+		return do_arm(argp);
+	case PFNH_HOOK_INFO:
+		return do_hook_info(argp);
+	case PFNH_INJECT:
+		return do_inject(pf, argp);
+	case PFNH_INJECT_END:
+		return do_inject_end(pf);
+	case PFNH_INJECT_INFO:
+		return do_inject_info(pf, argp);
+	case PFNH_INJECTED:
+		return do_injected(argp);
+	case PFNH_ANSWERS:
+		return do_answers(pf, argp);
+	case PFNH_SCRIPT:
+		return do_script(set, argp);
+	case PFNH_SCRIPT_INFO:
+		return do_script_info(set, argp);
 	}
 	return -ENOTTY;
 }
@@ -280,13 +420,20 @@ static struct miscdevice pfnh_misc = {
 
 static int __init pfnh_init(void)
 {
-	return misc_register(&pfnh_misc);
+	int ret = pfnh_hooks_init();
+
+	if (ret)
+		return ret;
+	ret = misc_register(&pfnh_misc);
+	if (ret)
+		pfnh_hooks_exit();
+	return ret;
 }
 
 static void __exit pfnh_exit(void)
 {
 	misc_deregister(&pfnh_misc);
-	pfnh_hooks_disarm();
+	pfnh_hooks_exit();
 }
 
 module_init(pfnh_init);

@@ -144,12 +144,18 @@ static vm_fault_t pfnh_vm_fault(struct vm_fault *vmf)
 	u32 index = index_of(set, vmf->pgoff);
 	struct page *page;
 	vm_fault_t ret;
+	u32 script;
 
 	pfnh_count_handler(vma->vm_mm);
 	if (index >= set->nr)
 		return VM_FAULT_SIGBUS;
 
 	down_read(&set->sem);
+	script = pfnh_script_fault(set, index, vmf);
+	if (script != PFNH_SCRIPT_NONE) {
+		up_read(&set->sem);
+		return pfnh_script_answer(vmf, script);
+	}
 	page = set->cur[index]->page;
 	if (set->kind == PFNH_PFNMAP_FAULT)
 		ret = vmf_insert_pfn_prot(vma, vmf->address, page_to_pfn(page),

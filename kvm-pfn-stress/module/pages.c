@@ -479,6 +479,7 @@ void pfnh_set_destroy(struct pfnh_set *set)
 	list_splice_tail_init(&set->retired, &pgs);
 	free_pages_of(set, &pgs, &set->bad);
 
+	pfnh_script_free(set);
 	ida_free(&pfnh_ids, set->id);
 	mmdrop(set->mm);
 	kvfree(set->tids);
@@ -514,6 +515,7 @@ struct pfnh_set *pfnh_set_create(const struct pfnh_create *arg, struct file *fil
 	mutex_init(&set->zap_lock);
 	init_rwsem(&set->sem);
 	spin_lock_init(&set->tid_lock);
+	spin_lock_init(&set->script_lock);
 	INIT_LIST_HEAD(&set->free);
 	INIT_LIST_HEAD(&set->retired);
 	INIT_LIST_HEAD(&set->bad);

@@ -17,6 +17,8 @@
  * EBUSY if the file has a set, ENOMEM. PFNH_ZAP: ENOMEM, or ENOSPC when all spare pages are still
  * referenced or have lost their canary; then nothing has changed. PFNH_PFN: ENXIO if no such page
  * is online. PFNH_MARK: EBUSY if the file marks another mm, ENOSPC. PFNH_BREAK: enum pfnh_break.
+ * PFNH_ARM, PFNH_INJECT: ENOENT if a function that is needed is not there or cannot be hooked
+ * (PFNH_HOOK_INFO says which), ENOSPC for too many rules; PFNH_INJECT_INFO: ENOENT for no such rule.
  */
 #ifndef PFN_HELPER_H
 #define PFN_HELPER_H
@@ -25,7 +27,7 @@
 #include <linux/types.h>
 
 #define PFNH_DEVICE	"/dev/pfn-helper"
-#define PFNH_VERSION	1
+#define PFNH_VERSION	2
 #define PFNH_MAX_PAGES	4096
 #define PFNH_CANARY	0xdeadca7adeadca7aULL
 
@@ -124,10 +126,195 @@ struct pfnh_stats {		/* of all marked mms together, since this file's PFNH_MARK 
 	__u64 holds;		/* PFNH_HOLD calls that have ended */
 };
 
-#define PFNH_HOOK_STALE		(1ull << 0)
-#define PFNH_HOOK_FAULTIN	(1ull << 1)
-#define PFNH_HOOK_INVALIDATE	(1ull << 2)
-#define PFNH_HOOK_LOCK_WAIT	(1ull << 3)
+/*
+ * Functions that the module can hook, found by name when they are armed. A return value, an error
+ * or a delay is put in by a wrapper to which ftrace redirects the call, in marked mms only.
+ */
+enum pfnh_hook {
+	PFNH_STALE,		/* is_page_fault_stale() */
+	PFNH_FAULTIN,		/* kvm_faultin_pfn(), 7.3: kvm_mmu_faultin_pfn() */
+	PFNH_INVALIDATE,	/* kvm_mmu_notifier_invalidate_range_start() */
+	PFNH_LOCK_WAIT,		/* rwsem_down_read_slowpath(), by a kprobe that only looks */
+	PFNH_INVALIDATE_END,	/* kvm_mmu_notifier_invalidate_range_end() */
+	PFNH_HVA_TO_PFN,	/* hva_to_pfn(): one resolution; all of PFNH_GUP.. happen in it */
+	PFNH_GUP_FAST,		/* get_user_pages_fast_only() */
+	PFNH_GUP,		/* get_user_pages_unlocked() */
+	PFNH_PIN_FAST,		/* pin_user_pages_fast() (7.3: kvm_vcpu_map()) */
+	PFNH_PIN,		/* pin_user_pages_unlocked() */
+	PFNH_FIXUP,		/* fixup_user_fault() */
+	PFNH_FOLLOW,		/* follow_pfnmap_start(), 6.1: follow_pte() */
+	PFNH_TOPUP,		/* mmu_topup_memory_caches(): page tables of the vCPU's fault */
+	PFNH_VCPU_MEM,		/* kvm_mmu_create(): memory of a new vCPU */
+	PFNH_PAGE_FAULT,	/* kvm_mmu_page_fault(): what a guest's fault returns */
+	PFNH_PRE_FAULT,		/* kvm_arch_vcpu_pre_fault_memory() (6.11 and newer) */
+	PFNH_GPC,		/* __kvm_gpc_refresh(), 6.1: kvm_gfn_to_pfn_cache_refresh() */
+	PFNH_MEMSLOT,		/* kvm_swap_active_memslots() */
+	PFNH_FLUSH,		/* kvm_flush_remote_tlbs() */
+	PFNH_FLUSH_RANGE,	/* kvm_flush_remote_tlbs_range(), 6.1: ..._with_address() */
+	PFNH_NR_HOOKS
+};
+
+/* pfnh_stats.hooks and PFNH_ARM; the first four are armed by PFNH_MARK */
+#define PFNH_HOOK(h)		(1ull << (h))
+#define PFNH_HOOK_STALE		PFNH_HOOK(PFNH_STALE)
+#define PFNH_HOOK_FAULTIN	PFNH_HOOK(PFNH_FAULTIN)
+#define PFNH_HOOK_INVALIDATE	PFNH_HOOK(PFNH_INVALIDATE)
+#define PFNH_HOOK_LOCK_WAIT	PFNH_HOOK(PFNH_LOCK_WAIT)
+
+struct pfnh_arm {
+	__u64 hooks;		/* in: PFNH_HOOK(); out: those that are not armed */
+};
+
+struct pfnh_hook_info {
+	__u32 hook;		/* in: enum pfnh_hook */
+	__s32 error;		/* out: 0 armed, else why not: -ENOENT no such function (inlined,
+				 * renamed, kvm not loaded), -EBUSY held by a livepatch, -EAGAIN
+				 * nobody asked for it yet
+				 */
+	__u64 calls;		/* wrapped calls in marked mms */
+	__u64 overridden;	/* calls that got an injected result */
+	char symbol[48];	/* the function that is hooked, or was looked for first */
+};
+
+/* When does a rule fire? */
+enum pfnh_when {
+	PFNH_ALWAYS,
+	PFNH_TIMES,		/* the first n times, then never; once: n = 1 */
+	PFNH_EVERY,		/* each nth time */
+	PFNH_RANDOM,		/* n in a million, by seed */
+	PFNH_NR_WHENS
+};
+
+struct pfnh_policy {
+	__u32 when;		/* enum pfnh_when */
+	__u32 n;		/* 0 for PFNH_ALWAYS, else at least 1; RANDOM: at most 1000000 */
+	__u64 seed;		/* RANDOM only, else 0 */
+};
+
+/*
+ * PFNH_INJECT: from now on the hooked function fails. The ioctl returns the rule's number, 0 or
+ * more, and arms what it needs; a file's rules go with it. What a rule can do:
+ *
+ *	hook		error					what happens
+ *	PFNH_GUP	-EHWPOISON -EAGAIN -EINTR -EFAULT -ENOMEM	get_user_pages_unlocked()
+ *			or 0 pages (only calls with FOLL_NOWAIT); get_user_pages_fast_only() before
+ *			it in the same resolution finds nothing, so that this one is asked
+ *	PFNH_GUP_FAST	0		no page without the slow path
+ *	PFNH_PIN	as PFNH_GUP, without 0 pages; pin_user_pages_fast() before it as well
+ *	PFNH_FIXUP	-EFAULT -ENOMEM -EINTR	not even tried, mmap_lock stays held
+ *			0		done; then mmap_lock is dropped and taken again, *unlocked
+ *					= true: KVM looks the VMA up again
+ *	PFNH_FOLLOW	-EINVAL		no PTE; burst 1: the first lookup of a resolution only, KVM
+ *					calls the fault handler and looks again; burst 2: both fail
+ *	PFNH_TOPUP	-ENOMEM
+ *	PFNH_VCPU_MEM	-ENOMEM
+ *
+ * Apart from the last two only calls inside hva_to_pfn() are hit, so that the program's own page
+ * faults and system calls never are.
+ */
+struct pfnh_inject {
+	__u32 hook;		/* enum pfnh_hook */
+	__s32 error;		/* 0 or -errno */
+	__u64 start, end;	/* host virtual addresses, end exclusive; 0, 0: all. The last two
+				 * hooks have no address: must be 0, 0
+				 */
+	__s32 tid;		/* this thread only; 0: all of marked mms */
+	__u32 flags;		/* PFNH_INJECT_* */
+	__u32 burst;		/* calls that fail in the same resolution once the rule fires; 0 = 1 */
+	__u32 pad;
+	struct pfnh_policy policy;
+};
+
+/* flags of PFNH_INJECT, for PFNH_GUP only: neither, or one of them */
+#define PFNH_INJECT_NOWAIT	(1u << 0)  /* only calls with FOLL_NOWAIT (before an async fault) */
+#define PFNH_INJECT_WAIT	(1u << 1)  /* only calls without it */
+#define PFNH_INJECT_ALL		(PFNH_INJECT_NOWAIT | PFNH_INJECT_WAIT)
+
+struct pfnh_inject_info {
+	__u32 id;		/* in: of a rule of this file */
+	__u32 pad;		/* must be 0 */
+	__u64 seen;		/* out: calls that matched */
+	__u64 fired;		/* out: calls that failed by this rule */
+};
+
+/*
+ * PFNH_INJECTED: what was injected into the KVM_RUN or ioctl that this thread is back from? As
+ * PFNH_FAULT: ask right after the return. mask says it all; the rest is of the last one.
+ */
+struct pfnh_injected {
+	__s32 tid;		/* in: 0 = the caller */
+	__u32 count;		/* out: injections since then (the module remembers 16 a thread) */
+	__u64 since_ns;		/* in: CLOCK_MONOTONIC */
+	__u64 mask;		/* out: PFNH_HOOK() of each hook that injected */
+	__u64 errors;		/* out: PFNH_ERROR() of each error */
+	__u64 hva;		/* out: page address; 0 if the hook has none */
+	__u64 ns;		/* out: when */
+	__u32 hook;		/* out */
+	__s32 error;		/* out */
+};
+
+/* Answers that user space cannot see. Counted for marked mms since PFNH_MARK. */
+enum pfnh_answer {		/* PFNH_ERROR() and pfnh_answers */
+	PFNH_A_OK,		/* a pfn; GUP: 1 page; fault: the guest goes on */
+	PFNH_A_ZERO,		/* GUP: no page; fault: exit to user space */
+	PFNH_A_EFAULT,		/* hva_to_pfn(): KVM_PFN_ERR_FAULT */
+	PFNH_A_EHWPOISON,	/* KVM_PFN_ERR_HWPOISON */
+	PFNH_A_EINTR,		/* KVM_PFN_ERR_SIGPENDING */
+	PFNH_A_EAGAIN,
+	PFNH_A_ENOMEM,
+	PFNH_A_RO_FAULT,	/* KVM_PFN_ERR_RO_FAULT */
+	PFNH_A_NEEDS_IO,	/* KVM_PFN_ERR_NEEDS_IO */
+	PFNH_A_EINVAL,
+	PFNH_A_OTHER,
+	PFNH_NR_ANSWERS
+};
+
+#define PFNH_ERROR(a)		(1ull << (a))
+
+struct pfnh_answers {
+	__u64 gup[PFNH_NR_ANSWERS];	/* get_user_pages_unlocked() in hva_to_pfn() */
+	__u64 fixup[PFNH_NR_ANSWERS];	/* fixup_user_fault() in it; OK: 0 */
+	__u64 pfn[PFNH_NR_ANSWERS];	/* hva_to_pfn() */
+	__u64 fault[PFNH_NR_ANSWERS];	/* kvm_mmu_page_fault() */
+	__u64 fatal_gup[PFNH_NR_ANSWERS];	/* of these, with a fatal signal pending */
+	__u64 fatal_pfn[PFNH_NR_ANSWERS];
+	__u64 fatal_fault[PFNH_NR_ANSWERS];
+	__u64 missed;		/* resolutions not followed: too many threads at once */
+};
+
+/*
+ * PFNH_SCRIPT: what the set's fault handler answers for some pages (kinds with a handler only, else
+ * EINVAL). Replaces what these pages had; NONE takes it away. Faults of the CPU in user mode are
+ * left alone unless PFNH_SCRIPT_USER is given: the script is for those that KVM asks for.
+ */
+enum pfnh_script_what {
+	PFNH_SCRIPT_NONE,
+	PFNH_SCRIPT_SIGBUS,	/* VM_FAULT_SIGBUS */
+	PFNH_SCRIPT_OOM,	/* VM_FAULT_OOM; not with PFNH_SCRIPT_USER, the CPU would retry */
+	PFNH_SCRIPT_HWPOISON,	/* VM_FAULT_HWPOISON */
+	PFNH_SCRIPT_RETRY,	/* lock dropped, VM_FAULT_RETRY; only if the caller allows it, else
+				 * the page is inserted and the rule has not fired
+				 */
+	PFNH_SCRIPT_NOPAGE,	/* VM_FAULT_NOPAGE, no PTE */
+	PFNH_NR_SCRIPTS
+};
+
+#define PFNH_SCRIPT_USER	(1u << 0)
+
+struct pfnh_script {
+	__u32 first;		/* page index */
+	__u32 nr;		/* pages, at least 1 */
+	__u32 what;		/* enum pfnh_script_what */
+	__u32 flags;		/* PFNH_SCRIPT_USER */
+	struct pfnh_policy policy;	/* counts faults of all these pages together; NONE: zeroed */
+};
+
+struct pfnh_script_info {	/* the rule of a page */
+	__u32 index;		/* in */
+	__u32 what;		/* out: enum pfnh_script_what */
+	__u64 seen;		/* out: faults that asked it; NONE: all counters of the set's past */
+	__u64 fired;		/* out */
+};
 
 /* PFNH_BREAK: errors made on purpose, to see every oracle red */
 enum pfnh_break {
@@ -164,5 +351,14 @@ struct pfnh_break_arg {
 #define PFNH_MARK		_IO(PFNH_IOC, 8)	/* the caller's mm, until close */
 #define PFNH_STATS		_IOR(PFNH_IOC, 9, struct pfnh_stats)
 #define PFNH_BREAK		_IOW(PFNH_IOC, 10, struct pfnh_break_arg)
+#define PFNH_ARM		_IOWR(PFNH_IOC, 11, struct pfnh_arm)
+#define PFNH_HOOK_INFO		_IOWR(PFNH_IOC, 12, struct pfnh_hook_info)
+#define PFNH_INJECT		_IOW(PFNH_IOC, 13, struct pfnh_inject)
+#define PFNH_INJECT_END		_IO(PFNH_IOC, 14)	/* all rules of this file */
+#define PFNH_INJECT_INFO	_IOWR(PFNH_IOC, 15, struct pfnh_inject_info)
+#define PFNH_INJECTED		_IOWR(PFNH_IOC, 16, struct pfnh_injected)
+#define PFNH_ANSWERS		_IOR(PFNH_IOC, 17, struct pfnh_answers)
+#define PFNH_SCRIPT		_IOW(PFNH_IOC, 18, struct pfnh_script)
+#define PFNH_SCRIPT_INFO	_IOWR(PFNH_IOC, 19, struct pfnh_script_info)
 
 #endif /* PFN_HELPER_H */

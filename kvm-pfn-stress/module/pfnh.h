@@ -8,7 +8,8 @@
  *	pfnh_set.zap_lock	one zap or check at a time; owns the free, retired and bad lists
  *	mmap_lock		the kernel's, around mmap and fault handler; ours in a zap (see
  *				wait_for_mmaps()) and in PFNH_HOLD
- *	pfnh_set.sem		which page is behind which index; readers: fault handler and mmap
+ *	pfnh_set.sem		which page is behind which index, and its script; readers: fault
+ *				handler and mmap
  *	i_mmap_rwsem, page-table locks: the kernel's, below unmap_mapping_range()
  *
  * Nothing is copied from or to user space with zap_lock or sem held: that may fault, and so take
@@ -81,6 +82,9 @@ struct pfnh_set {
 	u64 zap_count;
 	u64 *zap_seq;			/* [nr] zap_count of the last zap of that page */
 	bool mmap_seen;			/* REMAP: mmap() took pages since the last rotate */
+	struct pfnh_script_rule **script;	/* [nr], made by the first PFNH_SCRIPT */
+	spinlock_t script_lock;		/* counters of the rules; innermost */
+	u64 script_seen, script_fired;	/* of rules that are gone */
 
 	spinlock_t tid_lock;		/* tids */
 	struct pfnh_tids *tids;		/* what the fault handler did lately, for whom */
@@ -88,6 +92,22 @@ struct pfnh_set {
 
 struct pfnh_counts {
 	u64 stale, early, faultin, invalidate, lock_waits, handler, holds;
+	struct pfnh_answers answers;	/* missed included */
+};
+
+/* A policy and what it did so far. The owner excludes others. */
+struct pfnh_chance {
+	struct pfnh_policy policy;
+	u64 seen, fired, rnd;
+};
+
+/* A call that ftrace redirected to us. */
+struct pfnh_call {
+	enum pfnh_hook hook;
+	long arg[6];
+	long ret;
+	bool overridden;	/* the function itself was not called */
+	bool unlock;		/* PFNH_FIXUP: drop mmap_lock behind it */
 };
 
 /* One open file. */
@@ -103,6 +123,7 @@ struct pfnh_file {
 		int delta;
 	} refs[PFNH_MAX_LEAKS];
 	u32 module_refs;
+	u32 nr_rules;			/* PFNH_INJECT: numbers given out */
 };
 
 /* pages.c */
@@ -124,16 +145,49 @@ int pfnh_set_fault(struct pfnh_set *set, struct pfnh_fault *arg);
 int pfnh_set_page(struct pfnh_set *set, struct pfnh_page *arg);
 int pfnh_pfn(struct pfnh_pfn *arg);
 
-/* hooks.c */
+/* policy.c */
+bool pfnh_policy_valid(const struct pfnh_policy *p);
+u64 pfnh_random(u64 *state);
+bool pfnh_chance_left(const struct pfnh_chance *c);
+bool pfnh_chance_take(struct pfnh_chance *c);
+
+/* script.c */
+int pfnh_script_set(struct pfnh_set *set, const struct pfnh_script *arg);
+int pfnh_script_info(struct pfnh_set *set, struct pfnh_script_info *arg);
+void pfnh_script_free(struct pfnh_set *set);
+u32 pfnh_script_fault(struct pfnh_set *set, u32 index, const struct vm_fault *vmf);
+vm_fault_t pfnh_script_answer(struct vm_fault *vmf, u32 what);
+
+/* marks.c */
 int pfnh_mark(struct mm_struct *mm);
 void pfnh_unmark(struct mm_struct *mm);
 bool pfnh_marked(const struct mm_struct *mm);
+DECLARE_PER_CPU(struct pfnh_counts, pfnh_counts);
 void pfnh_count_handler(const struct mm_struct *mm);
 void pfnh_count_hold(const struct mm_struct *mm);
 void pfnh_counts_read(struct pfnh_counts *res);
-void pfnh_hooks_arm(void);
-void pfnh_hooks_disarm(void);
+
+/* redirect.c */
+u64 pfnh_hooks_arm(u64 hooks);
+void pfnh_hooks_exit(void);
 u64 pfnh_hooks_armed(void);
+void pfnh_hook_info(struct pfnh_hook_info *arg);
+int pfnh_hooks_init(void);
+
+/* hooks.c */
+bool pfnh_before(struct pfnh_call *call);
+void pfnh_after(struct pfnh_call *call);
+
+/* inject.c */
+int pfnh_inject(struct pfnh_file *pf, const struct pfnh_inject *arg);
+int pfnh_inject_info(struct pfnh_file *pf, struct pfnh_inject_info *arg);
+void pfnh_inject_end(struct pfnh_file *pf);
+int pfnh_injected(struct pfnh_injected *arg);
+void pfnh_resolution_begin(void);
+void pfnh_resolution_end(void);
+bool pfnh_resolving(void);
+bool pfnh_inject_call(struct pfnh_call *call);
+void pfnh_inject_unlock(struct pfnh_call *call);
 
 /* breakage.c */
 int pfnh_break(struct pfnh_file *pf, const struct pfnh_break_arg *arg);

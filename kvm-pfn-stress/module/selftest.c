@@ -1002,6 +1002,445 @@ static void test_stress(void)
 	CHECK(leaked() == leaks, "leaked %lld", (long long)(leaked() - leaks));
 }
 
+/* --- injection: a real guest (real mode) that stores to one page and says so by an I/O exit --- */
+
+static struct {
+	int fd, kvm, vm, vcpu;		/* fd: carries the mark */
+	struct kvm_run *run;
+	int run_len;
+	unsigned char *low;
+	uint64_t *page;			/* what the guest stores to: gpa 10000h */
+} vm;
+
+/* Returns false without KVM. @page: a mapping of one page. */
+static bool vm_open(int fd, void *page)
+{
+	/* mov ax,1000h; mov ds,ax; 1: mov [0],ax; out 10h,al; jmp 1b */
+	static const unsigned char code[] = {
+		0xb8, 0x00, 0x10, 0x8e, 0xd8, 0xa3, 0x00, 0x00, 0xe6, 0x10, 0xeb, 0xf9,
+	};
+	struct kvm_userspace_memory_region mem = { .memory_size = 0x10000 };
+	struct kvm_regs regs = { .rip = 0x1000, .rflags = 2 };
+	struct kvm_sregs sregs;
+
+	vm.kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm.kvm < 0)
+		return false;
+	vm.fd = fd;
+	vm.page = page;
+	vm.low = mmap(NULL, 0x10000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memcpy(vm.low + 0x1000, code, sizeof(code));
+	vm.vm = ioctl(vm.kvm, KVM_CREATE_VM, 0);
+	mem.userspace_addr = (uintptr_t)vm.low;
+	CHECK_OK(ioctl(vm.vm, KVM_SET_USER_MEMORY_REGION, &mem));
+	mem = (struct kvm_userspace_memory_region){ .slot = 1, .memory_size = PAGE,
+		.guest_phys_addr = 0x10000, .userspace_addr = (uintptr_t)page };
+	CHECK_OK(ioctl(vm.vm, KVM_SET_USER_MEMORY_REGION, &mem));
+	vm.vcpu = ioctl(vm.vm, KVM_CREATE_VCPU, 0);
+	vm.run_len = ioctl(vm.kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	vm.run = mmap(NULL, vm.run_len, PROT_READ | PROT_WRITE, MAP_SHARED, vm.vcpu, 0);
+	CHECK_OK(ioctl(vm.vcpu, KVM_GET_SREGS, &sregs));
+	sregs.cs.base = sregs.cs.selector = 0;
+	CHECK_OK(ioctl(vm.vcpu, KVM_SET_SREGS, &sregs));
+	CHECK_OK(ioctl(vm.vcpu, KVM_SET_REGS, &regs));
+	return true;
+}
+
+static void vm_close(void)
+{
+	munmap(vm.run, vm.run_len);
+	munmap(vm.low, 0x10000);
+	close(vm.vcpu);
+	close(vm.vm);
+	close(vm.kvm);
+}
+
+/* 0: the store was done; else errno of KVM_RUN, or the signal + 1000. */
+static volatile sig_atomic_t sigbus_code;
+
+static void on_sigbus(int sig, siginfo_t *info, void *ctx)
+{
+	sigbus_code = info->si_code;
+}
+
+static int vm_store(void)
+{
+	struct sigaction old, sa = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
+	int ret, err;
+
+	sigbus_code = 0;
+	sigaction(SIGBUS, &sa, &old);
+	vm.run->exit_reason = 0xdead;
+	alarm(3);
+	ret = ioctl(vm.vcpu, KVM_RUN, 0);
+	err = errno;
+	alarm(0);
+	sigaction(SIGBUS, &old, NULL);
+	if (sigbus_code)
+		return 1000 + SIGBUS;
+	if (ret)
+		return err;
+	CHECK(vm.run->exit_reason == KVM_EXIT_IO, "exit_reason %u", vm.run->exit_reason);
+	return 0;
+}
+
+/* The page leaves the guest: the next store faults. */
+static void vm_unmap(void)
+{
+	CHECK_OK(madvise(vm.page, PAGE, MADV_DONTNEED));
+}
+
+static int inject_rule(unsigned int hook, int error, unsigned int flags, unsigned int when,
+		       unsigned int n, unsigned int burst)
+{
+	struct pfnh_inject arg = {
+		.hook = hook, .error = error, .flags = flags, .burst = burst,
+		.policy = { .when = when, .n = n },
+	};
+
+	if (hook != PFNH_TOPUP && hook != PFNH_VCPU_MEM) {
+		arg.start = (uintptr_t)vm.page;
+		arg.end = arg.start + PAGE;
+	}
+	return ioctl(vm.fd, PFNH_INJECT, &arg);
+}
+
+static uint64_t fired(int id)
+{
+	struct pfnh_inject_info arg = { .id = id };
+
+	CHECK_OK(ioctl(vm.fd, PFNH_INJECT_INFO, &arg));
+	return arg.fired;
+}
+
+static struct pfnh_hook_info hook_info(unsigned int hook)
+{
+	struct pfnh_hook_info arg = { .hook = hook };
+
+	CHECK_OK(ioctl(vm.fd, PFNH_HOOK_INFO, &arg));
+	return arg;
+}
+
+static struct pfnh_answers answers(void)
+{
+	struct pfnh_answers arg;
+
+	CHECK_OK(ioctl(vm.fd, PFNH_ANSWERS, &arg));
+	return arg;
+}
+
+static const char * const answer_name[PFNH_NR_ANSWERS] = {
+	"ok", "0", "EFAULT", "EHWPOISON", "EINTR", "EAGAIN", "ENOMEM", "RO_FAULT", "NEEDS_IO",
+	"EINVAL", "other",
+};
+
+static const char *answers_text(const __u64 *now, const __u64 *before)
+{
+	static char buf[2][256];
+	static int turn;
+	char *b = buf[turn ^= 1];
+	unsigned int i, n = 0;
+
+	b[0] = 0;
+	for (i = 0; i < PFNH_NR_ANSWERS; i++)
+		if (now[i] > before[i])
+			n += snprintf(b + n, sizeof(buf[0]) - n, " %s:%llu", answer_name[i],
+				      (long long)(now[i] - before[i]));
+	return b;
+}
+
+static const struct {
+	const char *name;
+	unsigned int hook;
+	int error;
+	unsigned int flags, burst;
+	bool pfnmap;
+} inject_cases[] = {
+	{ "gup-ehwpoison", PFNH_GUP, -EHWPOISON, PFNH_INJECT_WAIT, 0, false },
+	{ "gup-ehwpoison-nowait", PFNH_GUP, -EHWPOISON, PFNH_INJECT_NOWAIT, 0, false },
+	{ "gup-eagain", PFNH_GUP, -EAGAIN, PFNH_INJECT_WAIT, 0, false },
+	{ "gup-eagain-nowait", PFNH_GUP, -EAGAIN, PFNH_INJECT_NOWAIT, 0, false },
+	{ "gup-eintr", PFNH_GUP, -EINTR, PFNH_INJECT_WAIT, 0, false },
+	{ "gup-eintr-nowait", PFNH_GUP, -EINTR, PFNH_INJECT_NOWAIT, 0, false },
+	{ "gup-efault", PFNH_GUP, -EFAULT, PFNH_INJECT_WAIT, 0, false },
+	{ "gup-efault-nowait", PFNH_GUP, -EFAULT, PFNH_INJECT_NOWAIT, 0, false },
+	{ "gup-enomem", PFNH_GUP, -ENOMEM, PFNH_INJECT_WAIT, 0, false },
+	{ "gup-0-nowait", PFNH_GUP, 0, PFNH_INJECT_NOWAIT, 0, false },
+	{ "gup-fast", PFNH_GUP_FAST, 0, 0, 0, false },
+	{ "fixup-efault", PFNH_FIXUP, -EFAULT, 0, 0, true },
+	{ "fixup-enomem", PFNH_FIXUP, -ENOMEM, 0, 0, true },
+	{ "fixup-eintr", PFNH_FIXUP, -EINTR, 0, 0, true },
+	{ "fixup-unlock", PFNH_FIXUP, 0, 0, 0, true },
+	{ "follow-once", PFNH_FOLLOW, -EINVAL, 0, 1, true },
+	{ "follow-twice", PFNH_FOLLOW, -EINVAL, 0, 2, true },
+	{ "topup-enomem", PFNH_TOPUP, -ENOMEM, 0, 0, false },
+};
+
+/* A call without FOLL_NOWAIT comes only if one with it found nothing: make it so. */
+static void inject_case(unsigned int c)
+{
+	uint64_t start, before = hook_info(inject_cases[c].hook).overridden;
+	struct pfnh_answers a, b;
+	struct pfnh_injected q;
+	int id, first, second;
+
+	vm_unmap();
+	if (inject_cases[c].flags == PFNH_INJECT_WAIT)
+		CHECK(inject_rule(PFNH_GUP, 0, PFNH_INJECT_NOWAIT, PFNH_TIMES, 1, 0) >= 0, "%s",
+		      strerror(errno));
+	id = inject_rule(inject_cases[c].hook, inject_cases[c].error, inject_cases[c].flags,
+			 PFNH_TIMES, 1, inject_cases[c].burst);
+	if (id < 0) {
+		CHECK(errno == ENOENT, "%s: %s", inject_cases[c].name, strerror(errno));
+		printf("# %-20s SKIPPED: no %s\n", inject_cases[c].name,
+		       hook_info(inject_cases[c].hook).symbol);
+		return;
+	}
+	a = answers();
+	start = now_ns();
+	first = vm_store();
+	b = answers();
+	q = (struct pfnh_injected){ .since_ns = start };
+	CHECK_OK(ioctl(vm.fd, PFNH_INJECTED, &q));
+	second = vm_store();
+	printf("# %-20s %s: KVM_RUN %s, then %s; gup%s pfn%s\n", inject_cases[c].name,
+	       hook_info(inject_cases[c].hook).symbol,
+	       first > 1000 ? "SIGBUS" : first ? strerror(first) : "works",
+	       second ? strerror(second) : "works", answers_text(b.gup, a.gup),
+	       answers_text(b.pfn, a.pfn));
+	CHECK(second == 0, "%s: %s", inject_cases[c].name, strerror(second));
+	CHECK(fired(id) == (inject_cases[c].burst ? inject_cases[c].burst : 1), "%s: fired %llu",
+	      inject_cases[c].name, (long long)fired(id));
+	CHECK(q.count && (q.mask & PFNH_HOOK(inject_cases[c].hook)) &&
+	      q.hook == inject_cases[c].hook && q.error == inject_cases[c].error,
+	      "%s: count %u mask %#llx hook %u error %d", inject_cases[c].name, q.count,
+	      (long long)q.mask, q.hook, q.error);
+	if (inject_cases[c].hook != PFNH_TOPUP)
+		CHECK(q.hva == (uintptr_t)vm.page, "%s: hva", inject_cases[c].name);
+	if (inject_cases[c].hook != PFNH_FIXUP || inject_cases[c].error)
+		CHECK(hook_info(inject_cases[c].hook).overridden > before, "%s: overridden",
+		      inject_cases[c].name);
+	CHECK_OK(ioctl(vm.fd, PFNH_INJECT_END));
+}
+
+static void test_inject(void)
+{
+	struct pfnh_arm all = { .hooks = PFNH_HOOK(PFNH_NR_HOOKS) - 1 };
+	struct pfnh_answers a;
+	int fd = dev_open(), set, pfnmap, id, vcpu;
+	uint64_t leaks = leaked();
+	unsigned int c;
+	void *p;
+
+	vm.fd = fd;
+	CHECK_OK(ioctl(fd, PFNH_MARK));
+	ioctl(fd, PFNH_ARM, &all);
+	for (c = 0; c < PFNH_NR_HOOKS; c++) {
+		struct pfnh_hook_info h = hook_info(c);
+
+		printf("# hook %2u %s %s\n", c, h.symbol, h.error ? strerror(-h.error) : "armed");
+		CHECK(!!h.error == !!(all.hooks & PFNH_HOOK(c)), "hook %u", c);
+	}
+
+	for (pfnmap = 0; pfnmap < 2; pfnmap++) {
+		set = dev_open();
+		CHECK_OK(create(set, PFNH_PFNMAP_FAULT, 0, 1));
+		p = pfnmap ? map(set, 0, 1, PROT_READ | PROT_WRITE) :
+		    mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (!vm_open(fd, p)) {
+			printf("# no /dev/kvm: not checked\n");
+			return;
+		}
+		CHECK(vm_store() == 0, "the guest works");
+		for (c = 0; c < ARRAY_SIZE(inject_cases); c++) {
+			if (inject_cases[c].pfnmap != pfnmap)
+				continue;
+			if (pfnmap)
+				CHECK_OK(zap(set, 0, 1, PFNH_ZAP_ROTATE));
+			inject_case(c);
+		}
+		if (!pfnmap) {
+			id = inject_rule(PFNH_VCPU_MEM, -ENOMEM, 0, PFNH_TIMES, 1, 0);
+			vcpu = ioctl(vm.vm, KVM_CREATE_VCPU, 1);
+			CHECK(vcpu == -1 && errno == ENOMEM, "KVM_CREATE_VCPU: %d %s", vcpu,
+			      strerror(errno));
+			vcpu = ioctl(vm.vm, KVM_CREATE_VCPU, 1);
+			CHECK(vcpu >= 0 && fired(id) == 1, "KVM_CREATE_VCPU: %s", strerror(errno));
+			close(vcpu);
+			/* every 3rd of 30: 10 fail */
+			CHECK_OK(ioctl(fd, PFNH_INJECT_END));
+			id = inject_rule(PFNH_GUP, -ENOMEM, 0, PFNH_EVERY, 3, 0);
+			for (c = 0; c < 30; c++) {
+				vm_unmap();
+				vm_store();
+			}
+			printf("# every 3rd: %llu fired\n", (long long)fired(id));
+			CHECK(fired(id) >= 10, "every 3rd: %llu", (long long)fired(id));
+			CHECK_OK(ioctl(fd, PFNH_INJECT_END));
+		} else {
+			CHECK(page_of(set, 0).refcount == 1, "refcount %d", page_of(set, 0).refcount);
+		}
+		vm_close();
+		munmap(p, PAGE);
+		close(set);
+	}
+	a = answers();
+	printf("# kvm_mmu_page_fault():%s\n", answers_text(a.fault, (__u64[PFNH_NR_ANSWERS]){ 0 }));
+	CHECK(a.fault[PFNH_A_OK] && a.fault[PFNH_A_EFAULT] && a.pfn[PFNH_A_OK] &&
+	      a.pfn[PFNH_A_EHWPOISON], "answers");
+	close(fd);
+	CHECK(leaked() == leaks, "leaked");
+}
+
+/* What a scripted handler does to KVM_RUN, and that the next fault is served again. */
+static void test_script(void)
+{
+	static const char * const names[] = { "none", "SIGBUS", "OOM", "HWPOISON", "RETRY", "NOPAGE" };
+	struct pfnh_script s = { .nr = 1, .policy = { .when = PFNH_TIMES, .n = 1 } };
+	struct pfnh_script_info info = { };
+	int fd = dev_open(), set = dev_open();
+	volatile uint64_t *p;
+	uint64_t value;
+
+	vm.fd = fd;
+	CHECK_OK(ioctl(fd, PFNH_MARK));
+	CHECK_OK(create(set, PFNH_PFNMAP_FAULT, 0, 2));
+	p = map(set, 0, 2, PROT_READ | PROT_WRITE);
+	if (!vm_open(fd, (void *)p)) {
+		printf("# no /dev/kvm: not checked\n");
+		return;
+	}
+	for (s.what = PFNH_SCRIPT_SIGBUS; s.what < PFNH_NR_SCRIPTS; s.what++) {
+		int first, second;
+
+		CHECK_OK(zap(set, 0, 1, PFNH_ZAP_ROTATE));
+		CHECK_OK(ioctl(set, PFNH_SCRIPT, &s));
+		first = vm_store();
+		second = vm_store();
+		printf("# %-8s KVM_RUN %s, then %s\n", names[s.what],
+		       first > 1000 ? "SIGBUS" : first ? strerror(first) : "works",
+		       second ? strerror(second) : "works");
+		CHECK(first == (s.what == PFNH_SCRIPT_RETRY ? 0 : EFAULT), "%s: %d", names[s.what],
+		      first);
+		CHECK(second == 0, "%s", names[s.what]);
+		CHECK_OK(ioctl(set, PFNH_SCRIPT_INFO, &info));
+		CHECK(info.what == s.what && info.fired == 1 && info.seen >= 1,
+		      "%s: what %u seen %llu fired %llu", names[s.what], info.what,
+		      (long long)info.seen, (long long)info.fired);
+		/* user mode is not asked */
+		CHECK_OK(zap(set, 0, 1, 0));
+		s.policy = (struct pfnh_policy){ .when = PFNH_ALWAYS };
+		CHECK_OK(ioctl(set, PFNH_SCRIPT, &s));
+		CHECK(try_load((uint64_t *)p, &value) == 0, "%s: user mode", names[s.what]);
+		s.policy = (struct pfnh_policy){ .when = PFNH_TIMES, .n = 1 };
+	}
+	vm_close();
+
+	/* user mode is asked */
+	s.flags = PFNH_SCRIPT_USER;
+	for (s.what = PFNH_SCRIPT_SIGBUS; s.what < PFNH_NR_SCRIPTS; s.what++) {
+		bool signal = s.what == PFNH_SCRIPT_SIGBUS || s.what == PFNH_SCRIPT_HWPOISON;
+
+		CHECK_OK(zap(set, 0, 1, 0));
+		if (s.what == PFNH_SCRIPT_OOM) {
+			CHECK_ERR(ioctl(set, PFNH_SCRIPT, &s), EINVAL);
+			continue;
+		}
+		CHECK_OK(ioctl(set, PFNH_SCRIPT, &s));
+		CHECK(try_load((uint64_t *)p, &value) == (signal ? SIGBUS : 0), "%s, user",
+		      names[s.what]);
+		CHECK(try_load((uint64_t *)p, &value) == 0, "%s, user", names[s.what]);
+		CHECK_OK(ioctl(set, PFNH_SCRIPT_INFO, &info));
+		CHECK(info.fired == 1, "%s: fired %llu", names[s.what], (long long)info.fired);
+	}
+	s = (struct pfnh_script){ .nr = 2 };
+	CHECK_OK(ioctl(set, PFNH_SCRIPT, &s));
+	CHECK_OK(ioctl(set, PFNH_SCRIPT_INFO, &info));
+	CHECK(info.what == PFNH_SCRIPT_NONE && info.fired == 9, "what %u fired %llu", info.what,
+	      (long long)info.fired);
+	munmap((void *)p, 2 * PAGE);
+	close(set);
+	close(fd);
+}
+
+static void test_bad_inject(void)
+{
+	struct pfnh_inject ok = { .hook = PFNH_GUP, .error = -EFAULT }, i;
+	struct pfnh_script sok = { .nr = 1, .what = PFNH_SCRIPT_SIGBUS }, s;
+	struct pfnh_inject_info info = { };
+	struct pfnh_hook_info hook = { .hook = PFNH_NR_HOOKS };
+	struct pfnh_arm arm = { .hooks = PFNH_HOOK(PFNH_NR_HOOKS) };
+	struct pfnh_injected q = { .tid = -1 };
+	struct pfnh_script_info si = { .index = 4 };
+	int fd = dev_open(), set = dev_open(), remap = dev_open(), n;
+
+#define BAD_INJECT(...) do { i = ok; __VA_ARGS__; CHECK_ERR(ioctl(fd, PFNH_INJECT, &i), EINVAL); } while (0)
+	CHECK_ERR(ioctl(fd, PFNH_INJECT, &ok), EINVAL);		/* marks nothing */
+	CHECK_OK(ioctl(fd, PFNH_MARK));
+	BAD_INJECT(i.hook = PFNH_NR_HOOKS);
+	BAD_INJECT(i.hook = PFNH_STALE);
+	BAD_INJECT(i.hook = PFNH_HVA_TO_PFN);
+	BAD_INJECT(i.error = EFAULT);
+	BAD_INJECT(i.error = -EIO);
+	BAD_INJECT(i.hook = PFNH_FOLLOW);
+	BAD_INJECT(i.hook = PFNH_TOPUP);
+	BAD_INJECT(i.flags = PFNH_INJECT_ALL);
+	BAD_INJECT(i.flags = 4);
+	BAD_INJECT(i.hook = PFNH_FIXUP, i.flags = PFNH_INJECT_WAIT);
+	BAD_INJECT(i.error = 0, i.flags = PFNH_INJECT_WAIT);
+	BAD_INJECT(i.pad = 1);
+	BAD_INJECT(i.tid = -1);
+	BAD_INJECT(i.burst = 1001);
+	BAD_INJECT(i.start = 1, i.end = 1);
+	BAD_INJECT(i.hook = PFNH_TOPUP, i.error = -ENOMEM, i.end = 1);
+	BAD_INJECT(i.policy.when = PFNH_NR_WHENS);
+	BAD_INJECT(i.policy.n = 1);
+	BAD_INJECT(i.policy.seed = 1);
+	BAD_INJECT(i.policy.when = PFNH_TIMES);
+	BAD_INJECT(i.policy.when = PFNH_EVERY);
+	BAD_INJECT(i.policy.when = PFNH_RANDOM, i.policy.n = 1000001);
+	CHECK_ERR(ioctl(fd, PFNH_INJECT, NULL), EFAULT);
+	CHECK_ERR(ioctl(fd, PFNH_INJECT_INFO, &info), ENOENT);
+	info.pad = 1;
+	CHECK_ERR(ioctl(fd, PFNH_INJECT_INFO, &info), EINVAL);
+	CHECK_ERR(ioctl(fd, PFNH_INJECT_INFO, NULL), EFAULT);
+	CHECK_ERR(ioctl(fd, PFNH_INJECTED, &q), EINVAL);
+	CHECK_ERR(ioctl(fd, PFNH_INJECTED, NULL), EFAULT);
+	CHECK_ERR(ioctl(fd, PFNH_HOOK_INFO, &hook), EINVAL);
+	CHECK_ERR(ioctl(fd, PFNH_HOOK_INFO, NULL), EFAULT);
+	CHECK_ERR(ioctl(fd, PFNH_ARM, &arm), EINVAL);
+	CHECK_ERR(ioctl(fd, PFNH_ARM, NULL), EFAULT);
+	CHECK_ERR(ioctl(fd, PFNH_ANSWERS, NULL), EFAULT);
+	for (n = 0; n < 33 && ioctl(fd, PFNH_INJECT, &ok) == n; n++)
+		;
+	CHECK((n == 32 && errno == ENOSPC) || (!n && errno == ENOENT), "%d rules: %s", n,
+	      strerror(errno));
+	CHECK_OK(ioctl(fd, PFNH_INJECT_END));
+	CHECK_OK(ioctl(fd, PFNH_INJECT_END));
+
+#define BAD_SCRIPT(...) do { s = sok; __VA_ARGS__; CHECK_ERR(ioctl(set, PFNH_SCRIPT, &s), EINVAL); } while (0)
+	CHECK_ERR(ioctl(set, PFNH_SCRIPT, &sok), ENODATA);
+	CHECK_ERR(ioctl(set, PFNH_SCRIPT_INFO, &si), ENODATA);
+	CHECK_OK(create(set, PFNH_PFNMAP_FAULT, 0, 4));
+	BAD_SCRIPT(s.what = PFNH_NR_SCRIPTS);
+	BAD_SCRIPT(s.nr = 0);
+	BAD_SCRIPT(s.nr = 5);
+	BAD_SCRIPT(s.first = 4);
+	BAD_SCRIPT(s.first = -1);
+	BAD_SCRIPT(s.flags = 2);
+	BAD_SCRIPT(s.policy.n = 1);
+	BAD_SCRIPT(s.what = PFNH_SCRIPT_NONE, s.policy.when = PFNH_TIMES, s.policy.n = 1);
+	BAD_SCRIPT(s.what = PFNH_SCRIPT_NONE, s.flags = PFNH_SCRIPT_USER);
+	CHECK_ERR(ioctl(set, PFNH_SCRIPT, NULL), EFAULT);
+	CHECK_ERR(ioctl(set, PFNH_SCRIPT_INFO, &si), EINVAL);
+	CHECK_ERR(ioctl(set, PFNH_SCRIPT_INFO, NULL), EFAULT);
+	CHECK_OK(create(remap, PFNH_PFNMAP_REMAP, 0, 1));
+	CHECK_ERR(ioctl(remap, PFNH_SCRIPT, &sok), EINVAL);
+	close(remap);
+	close(set);
+	close(fd);
+}
+
 /* A real guest (real mode, a loop that stores to 16 pages) while pages are rotated. */
 static void *kvm_rotate(void *arg)
 {
@@ -1267,6 +1706,9 @@ static const struct {
 	{ "fault", test_fault },
 	{ "stress", test_stress },
 	{ "kill", test_kill },
+	{ "bad_inject", test_bad_inject },
+	{ "inject", test_inject },
+	{ "script", test_script },
 	{ "kvm", test_kvm },
 	{ "memory", test_memory },
 	{ "leak", test_leak },
@@ -1304,7 +1746,7 @@ int main(int argc, char **argv)
 	struct sigaction wake = { .sa_handler = on_alarm };
 	unsigned int i, nr_failed = 0;
 
-	if (argc > 1)
+	if (argc > 1 && strcmp(argv[1], "only"))
 		return make_error(argc, argv);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -1315,6 +1757,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < ARRAY_SIZE(tests); i++) {
 		uint64_t start = now_ns();
 
+		if (argc > 2 && strcmp(tests[i].name, argv[2]))
+			continue;
 		failed = false;
 		tests[i].run();
 		nr_failed += failed;
