@@ -1184,7 +1184,8 @@ static void inject_case(unsigned int c)
 	struct pfnh_injected q;
 	int id, first, second;
 
-	vm_unmap();
+	if (!inject_cases[c].pfnmap)
+		vm_unmap();
 	if (inject_cases[c].flags == PFNH_INJECT_WAIT)
 		CHECK(inject_rule(PFNH_GUP, 0, PFNH_INJECT_NOWAIT, PFNH_TIMES, 1, 0) >= 0, "%s",
 		      strerror(errno));
