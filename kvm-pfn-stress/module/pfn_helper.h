@@ -192,8 +192,9 @@ struct pfnh_policy {
 };
 
 /*
- * PFNH_INJECT: from now on the hooked function fails in the mm that this file marks (EINVAL if none). The ioctl returns the rule's number, 0 or
- * more, and arms what it needs; a file's rules go with it. What a rule can do:
+ * PFNH_INJECT: from now on the hooked function fails in the mm that this file marks (EINVAL if it
+ * marks none). The ioctl returns the rule's number, 0 or more, and arms what it needs; a file's
+ * rules go with it. What a rule can do:
  *
  *	hook		error					what happens
  *	PFNH_GUP	-EHWPOISON -EAGAIN -EINTR -EFAULT -ENOMEM	get_user_pages_unlocked()

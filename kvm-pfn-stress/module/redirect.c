@@ -95,7 +95,11 @@ static noinline long wrapped(enum pfnh_hook n, long a0, long a1, long a2, long a
 	}
 WRAPPERS(DEFINE_WRAPPER)
 
-#define HOOK(n, ...)	[n] = { .symbols = { __VA_ARGS__ }, .wrapper = (unsigned long)wrapper_##n }
+#define HOOK(n, ...)								\
+	[n] = {									\
+		.symbols = { __VA_ARGS__ },					\
+		.wrapper = (unsigned long)wrapper_##n,				\
+	}
 
 static struct hook hooks[PFNH_NR_HOOKS] = {
 	HOOK(PFNH_STALE, "is_page_fault_stale"),

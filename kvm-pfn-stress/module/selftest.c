@@ -1227,6 +1227,7 @@ static void inject_case(unsigned int c)
 static void test_inject(void)
 {
 	struct pfnh_arm all = { .hooks = PFNH_HOOK(PFNH_NR_HOOKS) - 1 };
+	static const struct pfnh_answers zero;
 	struct pfnh_answers a;
 	int fd = dev_open(), set, pfnmap, id, vcpu;
 	uint64_t leaks = leaked();
@@ -1286,7 +1287,7 @@ static void test_inject(void)
 		close(set);
 	}
 	a = answers();
-	printf("# kvm_mmu_page_fault():%s\n", answers_text(a.fault, (__u64[PFNH_NR_ANSWERS]){ 0 }));
+	printf("# kvm_mmu_page_fault():%s\n", answers_text(a.fault, zero.fault));
 	CHECK(a.fault[PFNH_A_OK] && a.fault[PFNH_A_EFAULT] && a.pfn[PFNH_A_OK] &&
 	      a.pfn[PFNH_A_EHWPOISON], "answers");
 	close(fd);
@@ -1375,7 +1376,12 @@ static void test_bad_inject(void)
 	struct pfnh_script_info si = { .index = 4 };
 	int fd = dev_open(), set = dev_open(), remap = dev_open(), n;
 
-#define BAD_INJECT(...) do { i = ok; __VA_ARGS__; CHECK_ERR(ioctl(fd, PFNH_INJECT, &i), EINVAL); } while (0)
+#define BAD_INJECT(...)							\
+	do {								\
+		i = ok;							\
+		__VA_ARGS__;						\
+		CHECK_ERR(ioctl(fd, PFNH_INJECT, &i), EINVAL);		\
+	} while (0)
 	CHECK_ERR(ioctl(fd, PFNH_INJECT, &ok), EINVAL);		/* marks nothing */
 	CHECK_OK(ioctl(fd, PFNH_MARK));
 	BAD_INJECT(i.hook = PFNH_NR_HOOKS);
@@ -1419,7 +1425,12 @@ static void test_bad_inject(void)
 	CHECK_OK(ioctl(fd, PFNH_INJECT_END));
 	CHECK_OK(ioctl(fd, PFNH_INJECT_END));
 
-#define BAD_SCRIPT(...) do { s = sok; __VA_ARGS__; CHECK_ERR(ioctl(set, PFNH_SCRIPT, &s), EINVAL); } while (0)
+#define BAD_SCRIPT(...)							\
+	do {								\
+		s = sok;							\
+		__VA_ARGS__;						\
+		CHECK_ERR(ioctl(set, PFNH_SCRIPT, &s), EINVAL);		\
+	} while (0)
 	CHECK_ERR(ioctl(set, PFNH_SCRIPT, &sok), ENODATA);
 	CHECK_ERR(ioctl(set, PFNH_SCRIPT_INFO, &si), ENODATA);
 	CHECK_OK(create(set, PFNH_PFNMAP_FAULT, 0, 4));
