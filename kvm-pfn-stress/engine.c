@@ -326,6 +326,8 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 	poison_undo_all(sh);
 	canary_check(run);
 	refcount_check(run);
+	level_check(run);
+	durability_check(run);
 	kvm_vm_free(run->vm);
 	regions_destroy(run);
 	atomic_store(&sh->running, 0);

@@ -9,6 +9,7 @@
 #define BACKINGS(X) \
 	X(alias) \
 	X(anon) \
+	X(file) \
 	X(hole) \
 	X(hugetlb) \
 	X(hugetlb_1g) \
@@ -27,6 +28,7 @@
 	X(protread) \
 	X(readonly) \
 	X(shmem) \
+	X(swap) \
 	X(thp)
 
 #define CONSUMERS(X) \
@@ -50,6 +52,7 @@
 	X(mremap) \
 	X(poison) \
 	X(remap) \
+	X(writeback) \
 	X(zap)
 
 #define DECLARE_BACKING(n)	extern const struct backing_ops backing_##n;

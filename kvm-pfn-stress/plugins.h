@@ -24,6 +24,7 @@ struct backing_ops {
 	bool fork_mapped;		/* memfd: another process can map it too */
 	bool poisonable;
 	bool exec;			/* guests may execute it */
+	bool on_disk;			/* a file that is written back */
 	/* shape of the memory and of its memslots; sizes are pages */
 	unsigned int granule;		/* calls change so many pages as one (hugetlb); 0: one */
 	unsigned int huge;		/* the host may map so many as one; 0: none */

@@ -215,7 +215,8 @@ static int undo_one(const struct undo *u)
 		/* EINVAL: it was not on */
 		return swapoff(u->path) && errno != EINVAL ? -errno : 0;
 	case UNDO_MODULE:
-		return syscall(SYS_delete_module, u->path, O_NONBLOCK) && errno != ENOENT ?
+		return knob_exec((char *[]){ "modprobe", "-r", (char *)u->path, NULL }) &&
+		       syscall(SYS_delete_module, u->path, O_NONBLOCK) && errno != ENOENT ?
 		       -errno : 0;
 	}
 	return 0;

@@ -58,6 +58,30 @@ static inline int pfnh_mapcount(struct page *page)
 #endif
 }
 
+/*
+ * Page-table entries that map any part of @folio, the large and the small ones. 6.1 does not export
+ * its folio_mapcount(); there, huge mappings of a file count for each page as well.
+ */
+static inline int pfnh_folio_mapcount(struct folio *folio)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	long i, nr = folio_nr_pages(folio);
+	int n, sum;
+
+	if (!folio_test_large(folio))
+		return page_mapcount(&folio->page);
+	n = folio_entire_mapcount(folio);
+	if (folio_test_hugetlb(folio))
+		return n;
+	sum = folio_test_anon(folio) ? n : n - n * nr;
+	for (i = 0; i < nr; i++)
+		sum += atomic_read(&folio_page(folio, i)->_mapcount) + 1;
+	return sum;
+#else
+	return folio_mapcount(folio);
+#endif
+}
+
 /* A page whose mapping and mapcount fields are something else: slab, page table, buddy. */
 static inline bool pfnh_page_is_typed(struct page *page)
 {

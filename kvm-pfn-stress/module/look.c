@@ -34,8 +34,11 @@ static u64 page_flags(struct page *page)
 		res |= PFNH_PG_COMPOUND;
 	if (is_zero_pfn(page_to_pfn(page)))
 		res |= PFNH_PG_ZERO;
-	if (pfnh_page_is_typed(&folio->page))
+	res |= (u64)folio_order(folio) << PFNH_PG_ORDER_SHIFT;
+	if (pfnh_page_is_typed(&folio->page) && !folio_test_hugetlb(folio))
 		return res;
+	if (!folio_test_hugetlb(folio) && folio_test_private(folio))
+		res |= PFNH_PG_PRIVATE;
 
 	if (folio_test_anon(folio))
 		res |= PFNH_PG_ANON;
@@ -44,6 +47,16 @@ static u64 page_flags(struct page *page)
 	if ((head & BIT(PG_swapbacked)) && (head & BIT(PG_swapcache)))
 		res |= PFNH_PG_SWAPCACHE;
 	return res;
+}
+
+/* Of all pages of a folio, as its refcount is. */
+static int folio_mapcount_of(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	if (pfnh_page_is_typed(&folio->page) && !folio_test_hugetlb(folio))
+		return 0;
+	return pfnh_folio_mapcount(folio);
 }
 
 static int mapcount_of(struct page *page)
@@ -78,7 +91,7 @@ int pfnh_set_page(struct pfnh_set *set, struct pfnh_page *arg)
 
 /**
  * pfnh_pfn - describe the page with a given number
- * @arg: PFNH_PFN's argument, filled in; the refcount of a compound page is that of its folio
+ * @arg: PFNH_PFN's argument, filled in; refcount and mapcount of a compound page are its folio's
  *
  * Takes no reference, because that would be seen: what is read may belong to different moments if
  * the page is freed or split meanwhile.
@@ -92,7 +105,7 @@ int pfnh_pfn(struct pfnh_pfn *arg)
 	if (!page)
 		return -ENXIO;
 	arg->refcount = page_ref_count(&page_folio(page)->page);
-	arg->mapcount = mapcount_of(page);
+	arg->mapcount = folio_mapcount_of(page);
 	arg->flags = page_flags(page);
 	return 0;
 }

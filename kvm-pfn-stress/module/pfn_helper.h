@@ -93,6 +93,8 @@ struct pfnh_pfn {		/* any pfn (from pagemap): pfn in; the rest out */
 #define PFNH_PG_SWAPCACHE	(1ull << 6)
 #define PFNH_PG_KSM		(1ull << 7)
 #define PFNH_PG_ZERO		(1ull << 8)
+#define PFNH_PG_PRIVATE		(1ull << 9)	/* buffers or the like hold a reference */
+#define PFNH_PG_ORDER_SHIFT	56		/* from here on: the order of the folio */
 
 struct pfnh_check {		/* the canaries of all retired pages of this set */
 	__u64 checked;		/* pages looked at */

@@ -14,4 +14,10 @@ void canary_check(struct run *run);
 /* Oracle 3: pages have the references that their mappings explain. */
 void refcount_check(struct run *run);
 
+/* Oracle 10: what KVM maps huge, the host maps huge. Takes all mappings away from the guest. */
+void level_check(struct run *run);
+
+/* What guests wrote to a file is on its disk. Unmaps the regions of files. */
+void durability_check(struct run *run);
+
 #endif /* ORACLES_QUIET_H */

@@ -27,7 +27,11 @@ static int lru_refs(struct region *r, unsigned int page, char *buf, size_t len, 
 	if (!p.pfn || helper_pfn(r->run->helper_fd, &p) || (p.flags & PFNH_PG_ZERO))
 		return 0;
 	*pfn = p.pfn;
-	want = p.mapcount + !(p.flags & PFNH_PG_ANON) + !!(p.flags & PFNH_PG_SWAPCACHE);
+	want = p.mapcount;
+	/* page cache and swap cache hold a reference for each page of a folio, buffers one */
+	if (!(p.flags & PFNH_PG_ANON) || (p.flags & PFNH_PG_SWAPCACHE))
+		want += r->ops->granule > 1 ? 1 : 1 << (p.flags >> PFNH_PG_ORDER_SHIFT);
+	want += !!(p.flags & PFNH_PG_PRIVATE);
 	if (p.refcount == want)
 		return 0;
 	snprintf(buf, len, "refcount %d, not %d (mapcount %d, pfn 0x%llx)", p.refcount, want,

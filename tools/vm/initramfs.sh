@@ -28,7 +28,7 @@ if [ -z "$busybox" ] || ! "$busybox" --list 2>/dev/null | grep -qx modprobe || l
 	busybox=$(command -v busybox)
 fi
 
-wanted="virtio_pci virtio_console kvm kvm-amd kvm-intel hwpoison-inject zram lzo-rle lz4 zstd
+wanted="virtio_pci virtio_console kvm kvm-amd kvm-intel hwpoison-inject zram lzo-rle lz4 zstd ext4
 	${PFN_GUEST_MODULES:-}"
 configs=$(find "$top/configs/scenarios" "$top/configs/known-issues" -type f 2>/dev/null | sort)
 key=$({
