@@ -17,6 +17,7 @@ top=$(cd "$here/.." && pwd)
 export PFN_CACHE=${PFN_CACHE:-$top/.cache}
 out=$PFN_CACHE/tests
 passed=0 failed=0 skipped=0
+failures=()
 child=
 
 # What we started ends with us.
@@ -57,6 +58,17 @@ count() {
 	words="$ok passed, $not_ok failed, $skip skipped"
 }
 
+# Each case that failed with what it said before, or the end of a test that has no cases.
+what_failed() { # LOG
+	if grep -Eq '^not ok' "$1"; then
+		awk '/^ok/ { n = 0 } /^#/ { said[n++] = $0 }
+			/^not ok/ { for (i = n > 30 ? n - 30 : 0; i < n; i++) print said[i]; n = 0; print }' "$1"
+	else
+		tail -n 40 "$1"
+	fi
+	echo "(all of it: $1)"
+}
+
 run_test() { # NAME COMMAND...
 	local name=$1 log status=0 start=$EPOCHREALTIME ms verdict words
 	shift
@@ -75,15 +87,19 @@ run_test() { # NAME COMMAND...
 	ms=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
 	printf '%s  %-32s %3d.%d s  %s\n' "$verdict" "$name" $((ms / 1000)) $((ms % 1000 / 100)) "$words"
 	case $verdict in
-	FAIL) tail -n 200 "$log" | sed 's/^/    | /' ;;
+	FAIL)
+		what_failed "$log" | sed 's/^/    | /'
+		failures+=("$name: $(grep -Em 3 '^not ok' "$log" | paste -sd ';')")
+		;;
 	SKIP) grep -Ei -m 3 'skip' "$log" | sed 's/^/    | /' ;;
 	esac
 }
 
 run_unit() { # [TEST]...
 	local test
-	if ! make -s -C "$here/unit" OUT="$out/unit" >&2; then
+	if ! make -s -C "$here/unit" OUT="$out/unit" >"$out/log/unit.log" 2>&1; then
 		echo "FAIL  unit (does not build)"
+		sed 's/^/    | /' "$out/log/unit.log"
 		failed=$((failed + 1))
 		return
 	fi
@@ -115,5 +131,6 @@ for what in "$@"; do
 		;;
 	esac
 done
+((${#failures[@]} == 0)) || printf 'failed: %s\n' "${failures[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"
 ((failed == 0))
