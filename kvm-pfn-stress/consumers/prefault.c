@@ -186,7 +186,8 @@ static void check_error(struct worker *w, const struct prefault *p)
 	snprintf(f.got, sizeof(f.got), "errno %d, %u pages of %u done%s%s", p->err, p->done, p->nr,
 		 p->sigbus ? ", SIGBUS" : "", p->kicked ? ", a signal" : "");
 	if (p->err == EFAULT || !p->err)
-		detail = outcome_pte_taken(p->r, page, w1, p->start_ns);
+		detail = outcome_pte_taken(p->r, page, w1, p->start_ns, f.got + strlen(f.got),
+					   sizeof(f.got) - strlen(f.got));
 	fail(w->run->sh, p->sigbus || p->err == EHWPOISON ? ORACLE_POISON : ORACLE_OUTCOME, &f,
 	     detail);
 }

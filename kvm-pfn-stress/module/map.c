@@ -70,6 +70,7 @@ static void note_insertion(struct pfnh_set *set, u32 index)
 	slot->rec[slot->pos].seq = set->zap_count;
 	slot->rec[slot->pos].index = index;
 	slot->pos = (slot->pos + 1) % PFNH_TID_RECS;
+	set->pte_log[index].put_ns = now;
 	spin_unlock(&set->tid_lock);
 }
 
@@ -103,7 +104,9 @@ int pfnh_set_fault(struct pfnh_set *set, struct pfnh_fault *arg)
 	}
 	spin_unlock(&set->tid_lock);
 	arg->inserted = ns && ns >= arg->since_ns;
-	arg->zapped = arg->inserted && set->zap_seq[arg->index] > seq;
+	arg->zapped = arg->inserted && set->pte_log[arg->index].zap_seq > seq;
+	arg->inserted_any = set->pte_log[arg->index].put_ns >= max(arg->since_ns, 1ull);
+	arg->zapped_any = set->pte_log[arg->index].zap_ns >= max(arg->since_ns, 1ull);
 	up_read(&set->sem);
 	return 0;
 }

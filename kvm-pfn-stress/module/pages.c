@@ -275,7 +275,11 @@ int pfnh_set_zap(struct pfnh_set *set, const struct pfnh_zap *arg)
 	if (!skip) {
 		set->zap_count++;
 		for (i = arg->first; i < arg->first + arg->nr; i++)
-			set->zap_seq[i] = set->zap_count;
+			set->pte_log[i] = (struct pfnh_pte_log){
+				.zap_seq = set->zap_count,
+				.zap_ns = ktime_get_ns(),
+				.put_ns = set->pte_log[i].put_ns,
+			};
 	}
 	if (rotate) {
 		for (i = arg->first; i < arg->first + arg->nr; i++) {
@@ -483,7 +487,7 @@ void pfnh_set_destroy(struct pfnh_set *set)
 	ida_free(&pfnh_ids, set->id);
 	mmdrop(set->mm);
 	kvfree(set->tids);
-	kvfree(set->zap_seq);
+	kvfree(set->pte_log);
 	kvfree(set->cur);
 	kfree(set);
 }
@@ -532,9 +536,9 @@ struct pfnh_set *pfnh_set_create(const struct pfnh_create *arg, struct file *fil
 	mmgrab(set->mm);
 
 	set->cur = kvcalloc(set->nr, sizeof(*set->cur), GFP_KERNEL);
-	set->zap_seq = kvcalloc(set->nr, sizeof(*set->zap_seq), GFP_KERNEL);
+	set->pte_log = kvcalloc(set->nr, sizeof(*set->pte_log), GFP_KERNEL);
 	set->tids = pfnh_tids_alloc();
-	if (!set->cur || !set->zap_seq || !set->tids) {
+	if (!set->cur || !set->pte_log || !set->tids) {
 		set->nr = set->cur ? set->nr : 0;
 		goto destroy;
 	}

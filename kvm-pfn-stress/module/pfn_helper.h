@@ -110,6 +110,8 @@ struct pfnh_fault {		/* S1: did a zap overlap this thread's last fault on that p
 	__u64 since_ns;		/* in: CLOCK_MONOTONIC; insertions before it do not count */
 	__u32 inserted;		/* out: the handler inserted a PTE for tid since then */
 	__u32 zapped;		/* out: ... and a zap of that page began after that insert */
+	__u32 inserted_any;	/* out: the handler inserted it for whomever since then */
+	__u32 zapped_any;	/* out: a zap of that page began since then */
 };
 
 struct pfnh_stats {		/* of all marked mms together, since this file's PFNH_MARK */

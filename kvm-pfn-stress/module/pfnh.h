@@ -55,6 +55,13 @@ struct pfnh_pg {
 
 struct pfnh_tids;
 
+/* What became of a page's PTEs lately. */
+struct pfnh_pte_log {
+	u64 zap_seq;			/* zap_count of the last zap, written with sem held for writing */
+	u64 zap_ns;
+	u64 put_ns;			/* last insertion for any thread; tid_lock */
+};
+
 struct pfnh_set {
 	u32 kind;			/* enum pfnh_kind */
 	u32 flags;			/* PFNH_F_* */
@@ -80,7 +87,7 @@ struct pfnh_set {
 	struct rw_semaphore sem;	/* the fields up to tid_lock */
 	struct pfnh_pg **cur;		/* [nr] */
 	u64 zap_count;
-	u64 *zap_seq;			/* [nr] zap_count of the last zap of that page */
+	struct pfnh_pte_log *pte_log;	/* [nr] */
 	bool mmap_seen;			/* REMAP: mmap() took pages since the last rotate */
 	struct pfnh_script_rule **script;	/* [nr], made by the first PFNH_SCRIPT */
 	spinlock_t script_lock;		/* counters of the rules; innermost */

@@ -894,6 +894,10 @@ static void test_fault(void)
 		CHECK(f.inserted && !f.zapped, "inserted %u zapped %u, by tid", f.inserted,
 		      f.zapped);
 		CHECK(!fault_of(fd, 3, 1, start).inserted, "another thread");
+		f = fault_of(fd, 3, 1, start);
+		CHECK(f.inserted_any && !f.zapped_any, "inserted %u zapped %u, by anybody",
+		      f.inserted_any, f.zapped_any);
+		CHECK(!fault_of(fd, 4, 0, start).inserted_any, "another page, by anybody");
 		CHECK(!fault_of(fd, 4, 0, start).inserted, "another page");
 		CHECK(!fault_of(fd, 3, 0, now_ns()).inserted, "before since_ns");
 		CHECK_OK(zap(fd, 4, 2, PFNH_ZAP_ROTATE));
@@ -901,6 +905,10 @@ static void test_fault(void)
 		CHECK_OK(zap(fd, 2, 2, 0));
 		f = fault_of(fd, 3, 0, start);
 		CHECK(f.inserted && f.zapped, "inserted %u zapped %u", f.inserted, f.zapped);
+		CHECK(f.inserted_any && f.zapped_any, "inserted %u zapped %u, by anybody",
+		      f.inserted_any, f.zapped_any);
+		f = fault_of(fd, 3, 0, now_ns());
+		CHECK(!f.inserted_any && !f.zapped_any, "by anybody, before since_ns");
 		p[3 * WORDS] = 1;
 		CHECK(!fault_of(fd, 3, 0, start).zapped, "zapped before it was inserted again");
 		for (i = 32; i < 64; i++)

@@ -176,21 +176,27 @@ static bool mmio_right(struct worker *w, const struct run_outcome *o, struct fai
 }
 
 /*
- * Suspicion S1: was the PTE taken away again after the fault handler had given it to this thread? The
- * module knows of its own zaps; of everything else the page word says whether a call of ours was
- * under way during the access.
+ * Suspicion S1: was the PTE taken away again between fixup_user_fault() and the second
+ * follow_pfnmap_start() of hva_to_pfn_remapped()? The module knows for whom its handler inserted a
+ * PTE, and of its own zaps; of everything else the page word says whether a call of ours was under
+ * way during the access. The handler is not asked when another thread (a vCPU, or an injector that
+ * writes a stamp) has inserted the PTE meanwhile: then the zap and the page word have to agree. What
+ * was found goes to the card.
  */
-const char *outcome_pte_taken(struct region *r, unsigned int page, uint64_t w1, uint64_t since_ns)
+const char *outcome_pte_taken(struct region *r, unsigned int page, uint64_t w1, uint64_t since_ns,
+			      char *card, size_t len)
 {
 	struct pfnh_fault q = { .index = page, .since_ns = since_ns };
+	uint64_t w2 = page_word(r, page);
+	bool overlap = (w1 & PW_BUSY) || w1 != w2;
 
-	if (!r->ops->remapped)
+	if (!r->ops->remapped || ioctl(r->fd, PFNH_FAULT, &q))
 		return NULL;
-	if (!ioctl(r->fd, PFNH_FAULT, &q) && q.inserted && q.zapped)
+	snprintf(card, len, " pte inserted %u/%u zapped %u/%u page word 0x%lx 0x%lx", q.inserted,
+		 q.inserted_any, q.zapped, q.zapped_any, w1, w2);
+	if (q.zapped || (overlap && q.inserted_any && q.zapped_any && !q.inserted))
 		return "zap-overlap";
-	if (q.inserted && ((w1 & PW_BUSY) || w1 != page_word(r, page)))
-		return "invalidate-overlap";
-	return NULL;
+	return overlap && q.inserted ? "invalidate-overlap" : NULL;
 }
 
 bool outcome_check(struct worker *w, const struct run_outcome *o)
@@ -231,7 +237,8 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 	arch_describe_vcpu(w->run->vcpu[w->id], f.got + strlen(f.got),
 			   sizeof(f.got) - strlen(f.got));
 	if (at_page && o->result == RES_EFAULT)
-		detail = outcome_pte_taken(place.region, page, g->word, o->start_ns);
+		detail = outcome_pte_taken(place.region, page, g->word, o->start_ns,
+					   f.got + strlen(f.got), sizeof(f.got) - strlen(f.got));
 	return fail(w->run->sh, oracle, &f, detail);
 }
 

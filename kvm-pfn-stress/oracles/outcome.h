@@ -54,10 +54,12 @@ struct region;
  * @r, @page: page
  * @w1: page word before the access
  * @since_ns: when it began
+ * @card, @len: takes what was found, for the failure card
  *
  * Return: the last part of the fingerprint, or NULL.
  */
-const char *outcome_pte_taken(struct region *r, unsigned int page, uint64_t w1, uint64_t since_ns);
+const char *outcome_pte_taken(struct region *r, unsigned int page, uint64_t w1, uint64_t since_ns,
+			      char *card, size_t len);
 
 /* A rule that the guest found broken (content oracle); ends the scenario. */
 void content_report(struct worker *w);
