@@ -57,7 +57,7 @@ struct pfnh_tids;
 
 /* What became of a page's PTEs lately. */
 struct pfnh_pte_log {
-	u64 zap_seq;			/* zap_count of the last zap, written with sem held for writing */
+	u64 zap_seq;			/* zap_count of the last zap; sem held for writing */
 	u64 zap_ns;
 	u64 put_ns;			/* last insertion for any thread; tid_lock */
 };
