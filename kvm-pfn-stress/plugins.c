@@ -52,6 +52,7 @@
 	X(mremap) \
 	X(poison) \
 	X(remap) \
+	X(uffd) \
 	X(writeback) \
 	X(zap)
 
