@@ -20,7 +20,6 @@ struct backing_ops {
 	const char *name;
 	const char *describe;		/* one sentence */
 	enum dontneed dontneed;
-	bool cow;			/* MAP_PRIVATE: after fork() it is copied on write */
 	bool fork_mapped;		/* memfd: another process can map it too */
 	bool poisonable;
 	bool exec;			/* guests may execute it */

@@ -8,7 +8,6 @@ const struct backing_ops backing_anon = {
 	.name = "anon",
 	.describe = "private anonymous memory in 4 KiB pages",
 	.dontneed = DONTNEED_LOSES,
-	.cow = true,
 	.poisonable = true,
 	.exec = true,
 	.map = backing_map_anon,

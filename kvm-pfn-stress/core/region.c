@@ -164,18 +164,23 @@ static int set_slot(struct region *r, uint32_t slot, uint64_t gpa, uint64_t size
 	return ioctl(r->run->vm->fd, COMPAT_SET_USER_MEMORY_REGION2, &reg);
 }
 
-int region_set_slots(struct region *r, uint64_t hva)
+int region_shift_slots(struct region *r, uint64_t hva, uint64_t off)
 {
 	uint64_t size = 0;
 	struct region *part;
 
 	for (part = r; hva && part; part = part->next)
 		size += region_bytes(part, part->nr);
-	if (set_slot(r, r->slot, r->gpa, size, hva))
+	if (set_slot(r, r->slot, r->gpa + off, size, hva))
 		return -1;
 	if (!r->ops->alias)
 		return 0;
-	return set_slot(r, r->slot + 1, r->gpa + GUEST_ALIAS_OFFSET, size, hva);
+	return set_slot(r, r->slot + 1, r->gpa + off + GUEST_ALIAS_OFFSET, size, hva);
+}
+
+int region_set_slots(struct region *r, uint64_t hva)
+{
+	return region_shift_slots(r, hva, 0);
 }
 
 void regions_publish_all(struct run *run)

@@ -110,6 +110,9 @@ void region_move(struct region *r, uint64_t hva);
  */
 int region_set_slots(struct region *r, uint64_t hva);
 
+/* The same for all memslots of the region @off bytes behind their guest addresses; r->gpa stays. */
+int region_shift_slots(struct region *r, uint64_t hva, uint64_t off);
+
 /* A fresh address range for @r, far from anything else; the caller maps it with MAP_FIXED. */
 uint64_t region_new_hva(struct region *r);
 

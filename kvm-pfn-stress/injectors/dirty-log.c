@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Dirty logging of a memslot is switched on for a while, its log is read, and it is switched off again.
- * Neither state nor content of a page changes: no store may be lost.
+ * Dirty logging of a memslot is switched on for a while, its log is read, and it is switched off
+ * again. Neither state nor content of a page changes: no store may be lost.
  *
  *	vCPU					this thread
  *	----					-----------
@@ -19,55 +19,68 @@
 #include "core/compat.h"
 #include "injectors/inject.h"
 
-/* Somebody else's log is left alone. */
+/* Somebody else's log is left alone; the flags of a memslot with guest_memfd can't be changed. */
 static bool takes_dirty_log(const struct region *r)
 {
-	return !(r->slot_flags & KVM_MEM_LOG_DIRTY_PAGES);
+	return !(r->first->slot_flags & (KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_GUEST_MEMFD));
 }
 
 static const char *dirty_log_unsupported(struct run *run)
 {
-	return inject_any(run, takes_dirty_log) ? NULL : "all memslots have dirty logging on";
+	return inject_any(run, takes_dirty_log) ? NULL :
+	       "all memslots have a dirty log, or cannot have one";
 }
 
-static bool set_flags(struct worker *w, struct region *r, uint32_t flags)
+static unsigned int slot_pages(const struct region *r)
 {
-	uint64_t hva = region_hva(r);
+	uint64_t size = 0;
 
-	if (!__vm_set_user_memory_region(w->run->vm, r->slot, flags, r->gpa, r->nr * GUEST_PAGE_SIZE,
-					 (void *)hva))
-		return true;
-	inject_broken(w, r, "dirty-log");
-	return false;
+	for (; r; r = r->next)
+		size += region_bytes(r, r->nr);
+	return size / GUEST_PAGE_SIZE;
+}
+
+static void read_log(struct worker *w, struct region *r)
+{
+	unsigned int reads = 1 + rng_below(&w->rng, 4);
+	struct kvm_dirty_log log = { .slot = r->slot };
+
+	log.dirty_bitmap = calloc((slot_pages(r) + 63) / 64, 8);
+	while (reads-- && !run_stopping(w->run)) {
+		inject_pause(w, 1000);
+		record_op(w, "dirty log read", r->gpa, slot_pages(r));
+		if (!__vm_ioctl(w->run->vm, KVM_GET_DIRTY_LOG, &log))
+			continue;
+		/* with the dirty ring there is no bitmap (KVM_CAP_DIRTY_LOG_RING) */
+		if (errno != ENXIO)
+			inject_broken(w, r, "dirty-log-read");
+		break;
+	}
+	free(log.dirty_bitmap);
 }
 
 static unsigned int dirty_log_step(struct worker *w)
 {
-	unsigned int first, nr, i, reads = 1 + rng_below(&w->rng, 4);
+	unsigned int page, nr;
 	/* one page: as long as it is claimed nobody can delete or move the memslot */
-	struct region *r = inject_claim(w, 1, &first, &nr, takes_dirty_log);
-	struct kvm_dirty_log log = { 0 };
-	bool read = true;
+	struct region *claimed = inject_claim(w, 1 | CLAIM_HUGE, &page, &nr, takes_dirty_log), *r;
+	uint32_t flags;
 
-	if (!r)
+	if (!claimed)
 		return 0;
-	log.slot = r->slot;
-	log.dirty_bitmap = calloc((r->nr + 63) / 64, 8);
-	record_op(w, "dirty log on", r->gpa, r->nr);
-	if (set_flags(w, r, r->slot_flags | KVM_MEM_LOG_DIRTY_PAGES)) {
-		for (i = 0; i < reads && read && !run_stopping(w->run); i++) {
-			inject_pause(w, 1000);
-			record_op(w, "dirty log read", r->gpa, r->nr);
-			read = !__vm_ioctl(w->run->vm, KVM_GET_DIRTY_LOG, &log);
-		}
-		/* ENXIO: with the dirty ring there is no bitmap (KVM_CAP_DIRTY_LOG_RING) */
-		if (!read && errno != ENXIO)
-			inject_broken(w, r, "dirty-log-read");
-		record_op(w, "dirty log off", r->gpa, r->nr);
-		set_flags(w, r, r->slot_flags);
-	}
-	free(log.dirty_bitmap);
-	region_release(r, first, nr);
+	r = claimed->first;
+	flags = r->slot_flags;
+	record_op(w, "dirty log on", r->gpa, slot_pages(r));
+	r->slot_flags |= KVM_MEM_LOG_DIRTY_PAGES;
+	if (region_set_slots(r, region_hva(r)))
+		inject_broken(w, r, "dirty-log-on");
+	else
+		read_log(w, r);
+	record_op(w, "dirty log off", r->gpa, slot_pages(r));
+	r->slot_flags = flags;
+	if (region_set_slots(r, region_hva(r)))
+		inject_broken(w, r, "dirty-log-off");
+	region_release(claimed, page, nr);
 	return 1;
 }
 

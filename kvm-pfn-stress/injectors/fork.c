@@ -41,9 +41,10 @@ struct found {
 	uint64_t want, got;
 };
 
+/* The child writes, too, and has no huge pages to copy to. */
 static bool is_cow(const struct region *r)
 {
-	return r->ops->cow;
+	return inject_private(r) && !r->ops->read_only && r->ops->granule <= 1;
 }
 
 static const char *fork_unsupported(struct run *run)

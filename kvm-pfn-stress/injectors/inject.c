@@ -23,11 +23,13 @@ bool inject_claim_all(struct run *run)
 {
 	unsigned int i;
 
+	/* the first region of a memslot stands for all of it */
 	for (i = 0; i < run->nr_regions; i++) {
-		if (region_claim_all(run->region[i]))
+		if (run->region[i] != run->region[i]->first || region_claim_all(run->region[i]))
 			continue;
 		while (i--)
-			region_release(run->region[i], 0, run->region[i]->nr);
+			if (run->region[i] == run->region[i]->first)
+				region_release_all(run->region[i]);
 		return false;
 	}
 	return true;
@@ -39,6 +41,16 @@ void inject_release_all(struct run *run)
 
 	for (i = 0; i < run->nr_regions; i++)
 		region_release(run->region[i], 0, run->region[i]->nr);
+}
+
+bool inject_private(const struct region *r)
+{
+	return r->ops->dontneed == DONTNEED_LOSES && !r->ops->no_vma;
+}
+
+bool inject_movable(const struct region *r)
+{
+	return !r->ops->helper && !r->ops->no_vma;
 }
 
 bool inject_any(struct run *run, bool (*fits)(const struct region *r))

@@ -23,6 +23,12 @@ struct region *inject_claim(struct worker *w, unsigned int max, unsigned int *fi
 bool inject_claim_all(struct run *run);
 void inject_release_all(struct run *run);
 
+/* Private memory: dropped when unmapped, copied on write after fork(), and this process alone maps it. */
+bool inject_private(const struct region *r);
+
+/* Pages that the kernel moves, merges and reclaims: not a driver's. */
+bool inject_movable(const struct region *r);
+
 /* Does any region of this scenario fit? For unsupported(). */
 bool inject_any(struct run *run, bool (*fits)(const struct region *r));
 

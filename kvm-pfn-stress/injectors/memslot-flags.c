@@ -13,65 +13,85 @@
 #include "core/compat.h"
 #include "injectors/inject.h"
 
-#define AWAY_GPA	0x20000000ull	/* from the region: its gpa + 512 MiB is nobody's */
+#define AWAY		0x20000000ull	/* the upper half of a region's guest addresses is nobody's */
 
-static void set_slot(struct worker *w, struct region *r, uint64_t gpa, uint32_t flags, bool add,
-		     enum page_state state, const char *op)
+enum change { DELETED, READONLY, MOVED, AS_BEFORE };
+
+static enum page_state state_in(const struct region *part, enum change to)
 {
-	uint64_t hva = region_hva(r), size = add ? r->nr * GUEST_PAGE_SIZE : 0;
-
-	record_op(w, op, r->gpa, r->nr);
-	pages_begin(r, 0, r->nr, state, false);
-	if (__vm_set_user_memory_region(w->run->vm, r->slot, flags, gpa, size,
-					add ? (void *)hva : NULL))
-		inject_broken(w, r, op);
-	pages_end(r, 0, r->nr, state, false);
+	if (to == AS_BEFORE)
+		return part->mapped;
+	return to == READONLY ? PS_ROSLOT : PS_NOSLOT;
 }
 
-static void rest(struct worker *w, struct region *r)
-{
-	inject_pause(w, 300);
-	inject_answered(w, r, 0, r->nr);
-}
-
-/* What a page is in a read-only memslot, if not less. */
-static enum page_state read_only(const struct region *r)
-{
-	return r->mapped == PS_MAPPED ? PS_ROSLOT : r->mapped;
-}
-
-static void readonly_and_back(struct worker *w, struct region *r)
+static void change(struct worker *w, struct region *r, enum change to, const char *op)
 {
 	uint32_t flags = r->slot_flags;
+	struct region *part;
+	int err;
 
-	set_slot(w, r, r->gpa, 0, false, PS_NOSLOT, "memslot delete");
-	rest(w, r);
-	set_slot(w, r, r->gpa, flags | KVM_MEM_READONLY, true, read_only(r), "memslot read-only");
-	rest(w, r);
-	set_slot(w, r, r->gpa, 0, false, PS_NOSLOT, "memslot delete");
-	set_slot(w, r, r->gpa, flags, true, r->mapped, "memslot writable");
+	for (part = r; part; part = part->next) {
+		record_op(w, op, part->gpa, part->nr);
+		pages_begin(part, 0, part->nr, state_in(part, to), false);
+	}
+	if (to == READONLY)
+		r->slot_flags |= KVM_MEM_READONLY;
+	err = region_shift_slots(r, to == DELETED ? 0 : region_hva(r), to == MOVED ? AWAY : 0);
+	r->slot_flags = flags;
+	if (err)
+		inject_broken(w, r, op);
+	for (part = r; part; part = part->next)
+		pages_end(part, 0, part->nr, state_in(part, to), false);
+	if (to == AS_BEFORE)
+		return;
+	inject_pause(w, 300);
+	for (part = r; part; part = part->next)
+		inject_answered(w, part, 0, part->nr);
 }
 
-/* KVM_MR_MOVE: the slot is never away, but its old address is nobody's at once. */
-static void move_and_back(struct worker *w, struct region *r)
+/* All of it can be written, so that the memslot alone decides what a store gets. */
+static bool writable(const struct region *r)
 {
-	set_slot(w, r, r->gpa + AWAY_GPA, r->slot_flags, true, PS_NOSLOT, "memslot move away");
-	rest(w, r);
-	set_slot(w, r, r->gpa, r->slot_flags, true, r->mapped, "memslot move back");
+	for (; r; r = r->next)
+		if (r->mapped != PS_MAPPED)
+			return false;
+	return true;
+}
+
+/* A memslot with guest_memfd can be deleted only, and there must be room for it elsewhere. */
+static bool takes_move(const struct region *r)
+{
+	const struct region *part;
+	uint64_t size = 0;
+
+	for (part = r->first; part; part = part->next)
+		size += region_bytes(part, part->nr);
+	return !(r->first->slot_flags & KVM_MEM_GUEST_MEMFD) && size <= AWAY / 2;
+}
+
+static const char *memslot_flags_unsupported(struct run *run)
+{
+	return inject_any(run, takes_move) ? NULL : "no memslot that can be changed";
 }
 
 static unsigned int memslot_flags_step(struct worker *w)
 {
 	struct run *run = w->run;
-	struct region *r = run->region[rng_below(&w->rng, run->nr_regions)];
+	struct region *r = run->region[rng_below(&w->rng, run->nr_regions)]->first;
 
-	if (!region_claim_all(r))
+	if (!takes_move(r) || !region_claim_all(r))
 		return 0;
-	if (rng_next(&w->rng) & 1)
-		readonly_and_back(w, r);
-	else
-		move_and_back(w, r);
-	region_release(r, 0, r->nr);
+	if ((rng_next(&w->rng) & 1) && writable(r) && !r->slot_flags) {
+		change(w, r, DELETED, "memslot delete");
+		change(w, r, READONLY, "memslot read-only");
+		change(w, r, DELETED, "memslot delete");
+		change(w, r, AS_BEFORE, "memslot writable");
+	} else {
+		/* KVM_MR_MOVE: it is never away, but its old address is nobody's at once */
+		change(w, r, MOVED, "memslot move away");
+		change(w, r, AS_BEFORE, "memslot move back");
+	}
+	region_release_all(r);
 	return 1;
 }
 
@@ -80,5 +100,6 @@ const struct injector_ops injector_memslot_flags = {
 	.describe = "make the memslot read only, or move it to another guest address, and back",
 	.gap_us = 3000,
 	.memslot_updates = true,
+	.unsupported = memslot_flags_unsupported,
 	.step = memslot_flags_step,
 };

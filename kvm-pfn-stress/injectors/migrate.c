@@ -20,17 +20,11 @@
 #include "core/pagemap.h"
 #include "injectors/inject.h"
 
-#define MAX_MIGRATE	32
+#define MAX_MIGRATE	32	/* pages, but huge ones are moved whole */
 
 enum how { MOVE_PAGES, MBIND, MIGRATE_PAGES, NR_HOW };
 
 static const char *const op_names[NR_HOW] = { "move_pages", "mbind", "migrate_pages" };
-
-/* Pages of a driver are where the driver put them. */
-static bool takes_migrate(const struct region *r)
-{
-	return !r->ops->helper;
-}
 
 static const char *migrate_unsupported(struct run *run)
 {
@@ -38,7 +32,7 @@ static const char *migrate_unsupported(struct run *run)
 		return "no NUMA in this kernel";
 	if (numa_num_configured_nodes() < 2)
 		return "only one NUMA node";
-	return inject_any(run, takes_migrate) ? NULL : "only regions of the helper module";
+	return inject_any(run, inject_movable) ? NULL : "no region whose pages can be moved";
 }
 
 /* A node with memory that is not this one. */
@@ -54,17 +48,20 @@ static int other_node(struct worker *w, int node)
 
 static void by_move_pages(struct worker *w, uint64_t hva, unsigned int nr)
 {
-	int status[MAX_MIGRATE], nodes[MAX_MIGRATE];
-	void *pages[MAX_MIGRATE];
+	int *status = calloc(nr, sizeof(*status)), *nodes = calloc(nr, sizeof(*nodes));
+	void **pages = calloc(nr, sizeof(*pages));
 	unsigned int i;
 
 	for (i = 0; i < nr; i++)
 		pages[i] = (void *)(hva + i * GUEST_PAGE_SIZE);
-	if (numa_move_pages(0, nr, pages, NULL, status, 0))
-		return;
-	for (i = 0; i < nr; i++)
-		nodes[i] = other_node(w, status[i]);
-	numa_move_pages(0, nr, pages, nodes, status, MPOL_MF_MOVE);
+	if (!numa_move_pages(0, nr, pages, NULL, status, 0)) {
+		for (i = 0; i < nr; i++)
+			nodes[i] = other_node(w, status[i]);
+		numa_move_pages(0, nr, pages, nodes, status, MPOL_MF_MOVE);
+	}
+	free(status);
+	free(nodes);
+	free(pages);
 }
 
 static int node_of(uint64_t hva)
@@ -76,21 +73,20 @@ static int node_of(uint64_t hva)
 }
 
 /* numaif.h of libnuma hides behind one of the selftests library, which has no mbind() in 6.1. */
-static void set_policy(uint64_t hva, unsigned int nr, int policy, const struct bitmask *to,
+static void set_policy(uint64_t hva, uint64_t size, int policy, const struct bitmask *to,
 		       unsigned int flags)
 {
-	syscall(SYS_mbind, hva, nr * GUEST_PAGE_SIZE, policy, to ? to->maskp : NULL,
-		to ? to->size + 1 : 0, flags);
+	syscall(SYS_mbind, hva, size, policy, to ? to->maskp : NULL, to ? to->size + 1 : 0, flags);
 }
 
 /* The policy goes back to the default, so that neighbouring VMAs become one again. */
-static void by_mbind(struct worker *w, uint64_t hva, unsigned int nr)
+static void by_mbind(struct worker *w, uint64_t hva, uint64_t size)
 {
 	struct bitmask *to = numa_allocate_nodemask();
 
 	numa_bitmask_setbit(to, other_node(w, node_of(hva)));
-	set_policy(hva, nr, MPOL_BIND, to, MPOL_MF_MOVE);
-	set_policy(hva, nr, MPOL_DEFAULT, NULL, 0);
+	set_policy(hva, size, MPOL_BIND, to, MPOL_MF_MOVE);
+	set_policy(hva, size, MPOL_DEFAULT, NULL, 0);
 	numa_free_nodemask(to);
 }
 
@@ -98,22 +94,25 @@ static void by_mbind(struct worker *w, uint64_t hva, unsigned int nr)
 static unsigned int migrate_range(struct worker *w, enum how how)
 {
 	unsigned int first, nr, moved;
-	struct region *r = inject_claim(w, MAX_MIGRATE, &first, &nr, takes_migrate);
-	uint64_t before[MAX_MIGRATE], hva;
+	struct region *r = inject_claim(w, MAX_MIGRATE | CLAIM_HUGE, &first, &nr, inject_movable);
+	uint64_t *before, hva;
 
 	if (!r)
 		return 0;
 	hva = region_hva(r) + first * GUEST_PAGE_SIZE;
 	record_op(w, op_names[how], r->gpa + first * GUEST_PAGE_SIZE, nr);
 	pages_begin(r, first, nr, r->mapped, false);
+	before = calloc(nr, sizeof(*before));
 	pagemap_read(hva, nr, before);
-	if (how == MOVE_PAGES)
+	/* the policy of a backing stays what it is */
+	if (how == MOVE_PAGES || r->ops->node)
 		by_move_pages(w, hva, nr);
 	else
-		by_mbind(w, hva, nr);
+		by_mbind(w, hva, region_bytes(r, nr));
 	moved = pagemap_moved(hva, nr, before);
 	pages_end(r, first, nr, r->mapped, false);
 	region_release(r, first, nr);
+	free(before);
 	return moved;
 }
 

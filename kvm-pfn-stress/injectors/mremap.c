@@ -23,12 +23,12 @@
 /* What mremap() does to driver mappings is the driver's business. */
 static bool takes_mremap(const struct region *r)
 {
-	return !r->ops->helper;
+	return inject_movable(r) && r->ops->granule <= 1;
 }
 
 static const char *mremap_unsupported(struct run *run)
 {
-	return inject_any(run, takes_mremap) ? NULL : "only regions of the helper module";
+	return inject_any(run, takes_mremap) ? NULL : "no region whose pages can be moved one by one";
 }
 
 /*
@@ -102,13 +102,13 @@ static unsigned int mremap_step(struct worker *w)
 	if (!move(here, a->hva, nr, dontunmap ? MREMAP_DONTUNMAP : 0))
 		inject_broken(w, r, "mremap");
 	pages_end(r, first, nr, state, lose);
-	if (r->ops->cow)
+	if (inject_private(r))
 		still_take(&a->still, a->hva, nr, w->run->nr_vcpus);
 
 	inject_pause(w, 300);
 	if (!dontunmap)
 		inject_answered(w, r, first, nr);
-	if (r->ops->cow)
+	if (inject_private(r))
 		check_still(w, r, first);
 
 	if (dontunmap) {

@@ -141,6 +141,8 @@ static void uffd_stop(struct worker *w)
 /* Missing pages are what MADV_DONTNEED makes of private memory, minor ones what it makes of shared. */
 static bool makes_sense(const struct region *r, enum mode mode)
 {
+	if (r->ops->granule > 1 || !inject_movable(r))
+		return false;
 	switch (mode) {
 	case MISSING:
 		return r->ops->dontneed == DONTNEED_LOSES;
@@ -401,7 +403,7 @@ static unsigned int uffd_step(struct worker *w)
 
 const struct injector_ops injector_uffd = {
 	.name = "uffd",
-	.describe = "userfaultfd: faults are answered at once, late, or not before the range is given up",
+	.describe = "userfaultfd: faults are answered at once, late, or not at all for a while",
 	.gap_us = 1000,
 	.unsupported = uffd_unsupported,
 	.start = uffd_start,
