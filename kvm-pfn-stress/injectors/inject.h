@@ -23,7 +23,7 @@ struct region *inject_claim(struct worker *w, unsigned int max, unsigned int *fi
 bool inject_claim_all(struct run *run);
 void inject_release_all(struct run *run);
 
-/* Private memory: dropped when unmapped, copied on write after fork(), and this process alone maps it. */
+/* Private memory: gone when unmapped, copied on write after fork(), mapped nowhere else. */
 bool inject_private(const struct region *r);
 
 /* Pages that the kernel moves, merges and reclaims: not a driver's. */
