@@ -19,23 +19,38 @@ int backing_skip(struct region *r, const char *what)
 	return -1;
 }
 
-/* What the VMA has to know before its first page comes. */
+static bool has_properties(const struct region *r)
+{
+	return r->ops->advice || r->ops->node;
+}
+
+/*
+ * Before its first page comes the VMA has to be like its neighbours: with an anon_vma of its own it
+ * would never be merged with them, and what is in pieces gets no huge pages. Nobody has access so far.
+ */
 static int prepare(const struct region *r, void *p, size_t len)
 {
 	unsigned long mask = 1ul << r->ops->node >> 1;
 
+	if (!has_properties(r))
+		return 0;
 	if (r->ops->advice && madvise(p, len, r->ops->advice))
 		return -errno;
 	/* one bit more than there are: the kernel takes one off; libkvm has a numaif.h of its own */
 	if (mask && syscall(SYS_mbind, p, len, MPOL_BIND, &mask, r->ops->node + 1, 0))
 		return -errno;
-	return 0;
+	return mprotect(p, len, PROT_READ | PROT_WRITE) ? -errno : 0;
+}
+
+static int first_prot(const struct region *r)
+{
+	return has_properties(r) ? PROT_NONE : PROT_READ | PROT_WRITE;
 }
 
 int backing_map_anon(struct region *r, uint64_t hva, unsigned int first, unsigned int nr)
 {
 	size_t len = region_bytes(r, nr);
-	void *p = mmap((void *)(hva + first * GUEST_PAGE_SIZE), len, PROT_READ | PROT_WRITE,
+	void *p = mmap((void *)(hva + first * GUEST_PAGE_SIZE), len, first_prot(r),
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | r->ops->mmap_flags, -1, 0);
 
 	return p == MAP_FAILED ? -errno : prepare(r, p, len);
@@ -44,7 +59,7 @@ int backing_map_anon(struct region *r, uint64_t hva, unsigned int first, unsigne
 int backing_map_file(struct region *r, uint64_t hva, unsigned int first, unsigned int nr)
 {
 	size_t len = region_bytes(r, nr);
-	void *p = mmap((void *)(hva + first * GUEST_PAGE_SIZE), len, PROT_READ | PROT_WRITE,
+	void *p = mmap((void *)(hva + first * GUEST_PAGE_SIZE), len, first_prot(r),
 		       MAP_SHARED | MAP_FIXED | r->ops->mmap_flags, r->fd,
 		       r->fd_offset + first * GUEST_PAGE_SIZE);
 
