@@ -76,8 +76,8 @@ check_memory() {
 
 check_scenario() {
 	local file name
-	for file in "$scenario_dir"/*.conf; do
-		name=${file##*/}
+	for file in "$scenario_dir"/*.conf "$scenario_dir"/*/*.conf; do
+		name=${file#"$scenario_dir"/}
 		# shellcheck disable=SC2053  # a glob is what is wanted
 		[[ ! -e $file || ${name%.conf} != $1 ]] || return 0
 	done
@@ -232,9 +232,9 @@ check_together() {
 
 list() {
 	local file line name describe
-	for file in "$scenario_dir"/*.conf; do
+	for file in "$scenario_dir"/*.conf "$scenario_dir"/*/*.conf; do
 		[[ -e $file ]] || continue
-		name=${file##*/} describe=
+		name=${file#"$scenario_dir"/} describe=
 		while IFS= read -r line || [[ $line ]]; do
 			[[ $line =~ ^[[:blank:]]*describe[[:blank:]]*=[[:blank:]]*(.*)$ ]] || continue
 			describe=${BASH_REMATCH[1]}

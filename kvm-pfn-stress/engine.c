@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <numa.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 
 #include "core/compat.h"
 #include "arch/arch.h"
+#include "core/cpus.h"
 #include "core/helper.h"
 #include "core/poison.h"
 #include "core/proc.h"
@@ -67,35 +67,16 @@ static struct worker *worker_add(struct run *run, const char *name, bool is_vcpu
  * PLACE_SPREAD	vCPUs on different CPUs, injectors between them: vCPU against vCPU
  *
  * In a hot phase injectors do not pause between two steps.
- *
- * All stay away from CPU 0 where QEMU's TCG is the CPU: it loses SVM state there, of all places
- * (docs/findings/emulator.md). It is an extra CPU and idles: were it busy with injectors, the emulator
- * would have more busy CPUs than the host, and each TLB flush would wait for one that does not run.
  */
 enum placement { PLACE_SPLIT, PLACE_SPREAD, NR_PLACEMENTS };
 
 #define PHASE_MS	150
 #define LOOK_MS		15	/* how often the main thread looks for the end */
 
-static void pin(pid_t tid, int nth, int from, int nr)
-{
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	CPU_SET(from + nth % nr, &one);
-	sched_setaffinity(tid, sizeof(one), &one);
-}
-
-static int first_cpu(int cpus)
-{
-	return cpus > 1 && arch_emulated();
-}
-
 static void place_threads(struct run *run, struct rng *rng)
 {
 	enum placement how = rng_below(rng, 3) ? PLACE_SPLIT : PLACE_SPREAD;
-	int cpus = sysconf(_SC_NPROCESSORS_ONLN), first = first_cpu(cpus);
-	int nr = cpus - first, half = nr / 2;
+	int first = cpus_first(), nr = cpus_usable(), half = nr / 2;
 	unsigned int i;
 
 	atomic_store(&run->hot, rng_below(rng, 3) != 0);
@@ -103,11 +84,11 @@ static void place_threads(struct run *run, struct rng *rng)
 		struct worker_shared *ws = run->worker[i]->ws;
 
 		if (how == PLACE_SPREAD || nr < 2)
-			pin(atomic_load(&ws->tid), i, first, nr);
+			cpus_pin(atomic_load(&ws->tid), i, first, nr);
 		else if (ws->is_vcpu)
-			pin(atomic_load(&ws->tid), i, first + half, nr - half);
+			cpus_pin(atomic_load(&ws->tid), i, first + half, nr - half);
 		else
-			pin(atomic_load(&ws->tid), i, first, half);
+			cpus_pin(atomic_load(&ws->tid), i, first, half);
 	}
 }
 
@@ -145,9 +126,7 @@ static void *worker_thread(void *arg)
 	rcu_register_thread();
 	atomic_store(&w->ws->tid, syscall(SYS_gettid));
 	if (w->consumer) {
-		int cpus = sysconf(_SC_NPROCESSORS_ONLN), first = first_cpu(cpus);
-
-		pin(0, w->id, first, cpus - first);	/* until place_threads() */
+		cpus_pin(0, w->id, cpus_first(), cpus_usable());	/* until place_threads() */
 		signals_expect_sigbus(true);
 	}
 	pthread_barrier_wait(&run->barrier);

@@ -26,6 +26,7 @@
 #include "engine.h"
 #include "oracles/outcome.h"
 #include "oracles/outside.h"
+#include "outcomes/conform.h"
 #include "plugins.h"
 #include "probe.h"
 
@@ -33,6 +34,7 @@
 #define MIN_SLOT_MS	500
 #define TICK_US		20000
 #define WATCH_MS	250
+#define CELLS_MS	120000	/* far more than a conformance scenario needs */
 #define STARTUP_MS	60000	/* wall clock, for building a VM on a starved host */
 #define DEATH_MS	60000	/* likewise, for a killed process to go away */
 
@@ -66,8 +68,11 @@ struct totals {
 	uint64_t exits[NR_RESULTS];
 	uint64_t access[OP_NR], skipped;
 	uint64_t cpu_ms;
+	unsigned int cells;	/* of the outcome table, that were reported */
 	struct pfnh_stats before;
 };
+
+static unsigned int ktap_number;	/* of the last result line */
 
 static bool plugin_known(const char *kind, const char *name)
 {
@@ -160,7 +165,8 @@ static pid_t start_child(const struct scenario *sc, uint64_t seed)
 		signal(SIGINT, SIG_DFL);
 		signal(SIGTERM, SIG_DFL);
 		close(sh->guard_fd);
-		_exit(engine_run(sc, sh, seed, opt.vcpus));
+		_exit(sc->outcomes[0] ? conform_run(sc, sh) :
+		      engine_run(sc, sh, seed, opt.vcpus));
 	}
 	return pid;
 }
@@ -257,6 +263,48 @@ static void live(const struct scenario *sc, struct totals *t, uint64_t start)
 	event_end(&e);
 }
 
+static void report_cell(const struct scenario *sc, const struct outcome_cell *cell,
+			const struct cell_result *c)
+{
+	enum verdict v = c->verdict == CELL_SKIP ? SKIP :
+			 c->verdict == CELL_FAIL && !c->known[0] ? FAIL : PASS;
+	char name[OUTCOME_NAME_MAX];
+	struct event e;
+
+	outcome_cell_name(cell, name);
+	if (v == SKIP)
+		ktap("# %s: skipped: %s", name, c->reason);
+	else if (c->verdict == CELL_FAIL)
+		ktap("# %s: %s%s%s, expected %s, got %s", name, c->fingerprint,
+		     c->known[0] ? ", known issue " : "", c->known, c->expected, c->got);
+	ktap("%s %u %s%s", v == FAIL ? "not ok" : "ok", ++ktap_number, name, v == SKIP ? " # SKIP" : "");
+
+	event_begin(&e, "cell");
+	event_str(&e, "scenario", sc->name);
+	event_str(&e, "name", name);
+	event_str(&e, "verdict", verdict_names[v]);
+	event_str(&e, "expected", c->expected);
+	event_str(&e, "got", c->got);
+	event_str(&e, "reason", c->reason);
+	event_str(&e, "fingerprint", c->fingerprint);
+	event_str(&e, "known", c->known);
+	event_end(&e);
+}
+
+/* Those that have a result by now. */
+static void report_cells(const struct scenario *sc, struct totals *t)
+{
+	static struct outcome_cell cells[OUTCOME_MAX_CELLS];
+
+	if (!sc->outcomes[0] || t->cells == atomic_load(&sh->cells_done))
+		return;
+	outcome_cells(sc->outcomes, cells);
+	while (t->cells < atomic_load(&sh->cells_done)) {
+		report_cell(sc, &cells[t->cells], &sh->cell[t->cells]);
+		t->cells++;
+	}
+}
+
 static bool has_kill(const struct scenario *sc)
 {
 	for (unsigned int i = 0; i < sc->nr_injectors; i++)
@@ -316,6 +364,7 @@ static bool one_child(const struct scenario *sc, struct totals *t, uint64_t star
 			last_live = now;
 			live(sc, t, start);
 		}
+		report_cells(sc, t);
 		if (atomic_load(&sh->running) && has_kill(sc) && !atomic_load(&sh->stop)) {
 			bool died = kill_in_wait(pid, t, rng);
 
@@ -346,6 +395,49 @@ static bool one_child(const struct scenario *sc, struct totals *t, uint64_t star
 		child_failed(WEXITSTATUS(status) == 254 ? "test-assert" : "child-exit", text);
 	}
 	return true;
+}
+
+/* The cell that a child died in, or one that nothing came of. */
+static void end_cell(enum cell_verdict v, const char *text)
+{
+	struct cell_result *c = &sh->cell[atomic_load(&sh->cells_done)];
+
+	memset(c, 0, sizeof(*c));
+	c->verdict = v;
+	snprintf(c->expected, sizeof(c->expected), "an answer");
+	snprintf(v == CELL_SKIP ? c->reason : c->got, sizeof(c->reason), "%s", text);
+	if (v == CELL_FAIL)
+		snprintf(c->fingerprint, sizeof(c->fingerprint), "suite/child-died/-/-");
+	atomic_fetch_add(&sh->cells_done, 1);
+}
+
+/*
+ * Conformance: one child after the other until every cell has its result. A child that dies fails the
+ * cell that it was in. Returns false when the kernel has to be booted again.
+ */
+static bool run_cells(const struct scenario *sc, struct totals *t, uint64_t start, uint64_t end,
+		      struct rng *rng)
+{
+	unsigned int nr = outcome_cells(sc->outcomes, NULL);
+	bool alive = true;
+
+	while (alive && atomic_load(&sh->cells_done) < nr && !interrupted && now_ns() < end &&
+	       !sh->skip_reason[0]) {
+		unsigned int before;
+
+		atomic_store(&sh->stop, 0);
+		alive = one_child(sc, t, start, end, 0, rng);
+		before = atomic_load(&sh->cells_done);
+		if (before < nr && !interrupted && now_ns() < end && !sh->skip_reason[0])
+			end_cell(CELL_FAIL, "the process died in this cell");
+		report_cells(sc, t);
+	}
+	while (atomic_load(&sh->cells_done) < nr)
+		end_cell(CELL_SKIP, sh->skip_reason[0] ? sh->skip_reason : !alive ?
+			 "the kernel can't run any more cells" : interrupted ? "interrupted" :
+			 "the time was over");
+	report_cells(sc, t);
+	return alive;
 }
 
 static void report_count(const char *scenario, const char *kind, const char *name, uint64_t value)
@@ -532,6 +624,18 @@ static void check_exposure(const struct scenario *sc, const struct totals *t, ui
 	}
 }
 
+/* A conformance scenario whose cells were all skipped is skipped. */
+static void count_cells(const struct scenario *sc)
+{
+	unsigned int nr = outcome_cells(sc->outcomes, NULL), i, skipped = 0;
+
+	for (i = 0; i < nr; i++)
+		skipped += sh->cell[i].verdict == CELL_SKIP;
+	if (skipped == nr && !sh->skip_reason[0])
+		snprintf(sh->skip_reason, sizeof(sh->skip_reason), "no cell could run: %.100s",
+			 sh->cell[0].reason);
+}
+
 /* What a scenario changed about the machine is put back, and so are the pages that it poisoned. */
 static void put_back(void)
 {
@@ -605,8 +709,10 @@ static enum verdict run_scenario(const struct scenario *sc, unsigned int index, 
 	start = now_ns();
 	end = start + slot_ms * 1000000;
 	probe_params(sc->params, sh->skip_reason, sizeof(sh->skip_reason));
-	while (!*reboot && !interrupted && !atomic_load(&sh->stop) && now_ns() < end &&
-	       !sh->skip_reason[0]) {
+	if (sc->outcomes[0])
+		*reboot = !run_cells(sc, &t, start, end, &rng);
+	while (!sc->outcomes[0] && !*reboot && !interrupted && !atomic_load(&sh->stop) &&
+	       now_ns() < end && !sh->skip_reason[0]) {
 		*reboot = !one_child(sc, &t, start, end, seed + life++, &rng);
 		if (!has_kill(sc))
 			break;
@@ -617,7 +723,9 @@ static enum verdict run_scenario(const struct scenario *sc, unsigned int index, 
 	kernel_log_check(sh);
 	if (!*reboot)
 		resources_check(sh);
-	if (!sh->skip_reason[0] && !sh->nr_failures && !interrupted)
+	if (sc->outcomes[0])
+		count_cells(sc);
+	else if (!sh->skip_reason[0] && !sh->nr_failures && !interrupted)
 		check_exposure(sc, &t, slot_ms);
 
 	for (i = 0; i < sh->nr_failures; i++) {
@@ -635,7 +743,7 @@ static enum verdict run_scenario(const struct scenario *sc, unsigned int index, 
 		ktap("# %s: skipped: %s", sc->name, sh->skip_reason);
 	ktap("# %s: %lu faults, %lu injections, %lu window hits", sc->name, t.faults, injections(&t),
 	     window_hits(&t));
-	ktap("%s %u %s%s # time=%lums", v == FAIL ? "not ok" : "ok", index + 1, sc->name,
+	ktap("%s %u %s%s # time=%lums", v == FAIL ? "not ok" : "ok", ++ktap_number, sc->name,
 	     v == SKIP ? " # SKIP" : "", (now_ns() - start) / 1000000);
 
 	event_begin(&e, "result");
@@ -759,40 +867,50 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void all_names(void)
+/* NAME.conf and DIR/NAME.conf. */
+static void all_names(const char *below)
 {
-	DIR *d = opendir(opt.dir);
+	char path[4096], name[512];
 	struct dirent *e;
+	DIR *d;
 
+	snprintf(path, sizeof(path), "%s/%s", opt.dir, below);
+	d = opendir(path);
 	while (d && (e = readdir(d)) && opt.nr_names < MAX_SCENARIOS) {
 		char *dot = strrchr(e->d_name, '.');
 
-		if (dot && !strcmp(dot, ".conf"))
-			opt.names[opt.nr_names++] = strndup(e->d_name, dot - e->d_name);
+		snprintf(name, sizeof(name), "%s%s", below, e->d_name);
+		if (dot && !strcmp(dot, ".conf")) {
+			name[strlen(name) - 5] = '\0';
+			opt.names[opt.nr_names++] = strdup(name);
+		} else if (!*below && !dot) {
+			strcat(name, "/");
+			all_names(name);
+		}
 	}
 	if (d)
 		closedir(d);
-	qsort(opt.names, opt.nr_names, sizeof(*opt.names), by_name);
 }
 
 static int load(struct scenario *sc)
 {
-	char path[4096], err[512];
+	char err[512];
 	unsigned int i;
 
-	if (!opt.nr_names)
-		all_names();
+	if (!opt.nr_names) {
+		all_names("");
+		qsort(opt.names, opt.nr_names, sizeof(*opt.names), by_name);
+	}
 	if (!opt.nr_names)
 		return usage("no scenarios");
 	for (i = 0; i < opt.nr_names; i++) {
-		snprintf(path, sizeof(path), "%s/%s.conf", opt.dir, opt.names[i]);
-		if (scenario_parse(path, &sc[i], plugin_known, err, sizeof(err))) {
+		if (scenario_parse(opt.dir, opt.names[i], &sc[i], plugin_known, err, sizeof(err))) {
 			fprintf(stderr, "kvm-pfn-stress: %s\n", err);
 			return 2;
 		}
 		if (engine_pages(&sc[i]) > GUEST_MAX_PAGES) {
 			fprintf(stderr, "kvm-pfn-stress: %s: more than %d pages in all regions\n",
-				path, GUEST_MAX_PAGES);
+				opt.names[i], GUEST_MAX_PAGES);
 			return 2;
 		}
 	}
@@ -835,8 +953,8 @@ int main(int argc, char **argv)
 {
 	static struct scenario sc[MAX_SCENARIOS];
 	struct sigaction sa = { .sa_handler = on_signal };
-	unsigned int i, n[3] = { 0 };
-	uint64_t start, weights = 0, left;
+	unsigned int i, n[3] = { 0 }, lines = 0;
+	uint64_t start, cells_ms = 0, weights = 0, left;
 	struct utsname uts;
 	struct event e;
 	bool reboot = false;
@@ -876,7 +994,9 @@ int main(int argc, char **argv)
 
 	begin(&uts);
 	ktap("TAP version 13");
-	ktap("1..%u", opt.nr_names);
+	for (i = 0; i < opt.nr_names; i++)
+		lines += 1 + outcome_cells(sc[i].outcomes, NULL);
+	ktap("1..%u", lines);
 	ktap("# kernel %s, seed %lu", uts.release, opt.seed);
 	cap("unrefcounted", sh->caps.unrefcounted);
 	cap("poison", sh->caps.poison);
@@ -887,13 +1007,18 @@ int main(int argc, char **argv)
 	for (i = 0; i < opt.nr_names; i++)
 		weights += sc[i].weight;
 	for (i = 0; i < opt.nr_names && !interrupted && !reboot; i++) {
-		uint64_t spent = (now_ns() - start) / 1000000, slot;
+		uint64_t now = now_ns(), spent = (now - start) / 1000000 - cells_ms, slot;
 		enum verdict v;
 
+		/* cells take the time that they take, and none of the others' */
 		left = spent < opt.duration_ms ? opt.duration_ms - spent : 0;
 		slot = left * sc[i].weight / (weights ? weights : 1);
 		weights -= sc[i].weight;
-		v = run_scenario(&sc[i], i, slot < MIN_SLOT_MS ? MIN_SLOT_MS : slot, &reboot);
+		if (slot < MIN_SLOT_MS)
+			slot = MIN_SLOT_MS;
+		v = run_scenario(&sc[i], i, sc[i].outcomes[0] ? CELLS_MS : slot, &reboot);
+		if (sc[i].outcomes[0])
+			cells_ms += (now_ns() - now) / 1000000;
 		n[v]++;
 		if (v == FAIL && opt.fail_fast)
 			break;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "outcomes/table.h"
 #include "scenario.h"
 
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
@@ -25,7 +26,7 @@ struct parser {
 };
 
 enum key_type { KEY_TEXT, KEY_LIST, KEY_ACCESS, KEY_NUMBER, KEY_COUNT, KEY_BOOT,
-		KEY_PARAMS };
+		KEY_PARAMS, KEY_GROUP };
 
 struct key {
 	const char *name;
@@ -54,6 +55,7 @@ static const struct key keys[] = {
 	{ "min_hits",       KEY_COUNT,  AT(min_hits) },
 	{ "boot",           KEY_BOOT,   AT(own_boot) },
 	{ "params",         KEY_PARAMS, AT(params) },
+	{ "outcomes",       KEY_GROUP,  AT(outcomes) },
 };
 
 static const char * const access_names[] = { "load", "store", "rmw", "exec" };
@@ -247,6 +249,11 @@ static int parse_value(struct parser *p, const struct key *key, char *value)
 		return 0;
 	case KEY_PARAMS:
 		return parse_params(p, value);
+	case KEY_GROUP:
+		if (strlen(value) >= sizeof(p->s->outcomes) || !outcome_group(value))
+			return fail(p, "expected a group of the outcome table, got '%s'", value);
+		strcpy(field, value);
+		return 0;
 	}
 	return -1;
 }
@@ -283,22 +290,32 @@ static int parse_line(struct parser *p, char *line, bool *seen)
 	return parse_value(p, key, trim(equals + 1));
 }
 
-static int set_name(struct parser *p)
+/* NAME, or DIR/NAME. */
+static int set_name(struct parser *p, const char *name)
 {
-	const char *base = strrchr(p->path, '/');
-	size_t len;
+	const char *slash = strchr(name, '/');
 
-	base = base ? base + 1 : p->path;
-	len = strlen(base);
-	if (len > 5 && !strcmp(base + len - 5, ".conf"))
-		len -= 5;
-	if (len && len < sizeof(p->s->name)) {
-		memcpy(p->s->name, base, len);
-		if (name_ok(p->s->name))
+	if (strlen(name) < sizeof(p->s->name)) {
+		strcpy(p->s->name, name);
+		if (slash)
+			p->s->name[slash - name] = '\0';
+		if (name_ok(p->s->name) && (!slash || name_ok(slash + 1))) {
+			strcpy(p->s->name, name);
 			return 0;
+		}
 	}
 	return fail(p, "expected a file name of at most %zu of a-z, 0-9, '-' and '_'",
 		    sizeof(p->s->name) - 1);
+}
+
+static int check_conformance(struct parser *p)
+{
+	struct scenario *s = p->s;
+
+	if (s->nr_regions || s->nr_consumers || s->nr_access || s->nr_injectors || s->vcpus ||
+	    s->weight || s->min_faults || s->min_injections || s->min_hits)
+		return fail(p, "expected no key but 'describe', 'boot' and 'params' beside 'outcomes'");
+	return 0;
 }
 
 static int set_defaults(struct parser *p)
@@ -307,6 +324,8 @@ static int set_defaults(struct parser *p)
 
 	if (!*s->describe)
 		return fail(p, "expected a line 'describe = ...' before the end of the file");
+	if (*s->outcomes)
+		return check_conformance(p);
 	if (!s->nr_regions)
 		return fail(p, "expected a line 'regions = ...' before the end of the file");
 	if (!s->nr_consumers) {
@@ -318,13 +337,13 @@ static int set_defaults(struct parser *p)
 	return 0;
 }
 
-static int parse_stream(struct parser *p, FILE *file)
+static int parse_stream(struct parser *p, const char *name, FILE *file)
 {
 	bool seen[ARRAY_LEN(keys)] = { false };
 	char line[LINE_MAX_LEN];
 
 	p->line = 1;
-	if (set_name(p))
+	if (set_name(p, name))
 		return -1;
 	for (; fgets(line, sizeof(line), file); p->line++) {
 		if (!strchr(line, '\n') && !feof(file))
@@ -338,18 +357,20 @@ static int parse_stream(struct parser *p, FILE *file)
 	return set_defaults(p);
 }
 
-int scenario_parse(const char *path, struct scenario *s,
+int scenario_parse(const char *dir, const char *name, struct scenario *s,
 		   bool (*known)(const char *kind, const char *name), char *err, size_t errlen)
 {
+	char path[4096];
 	struct parser p = { .path = path, .known = known, .s = s, .err = err, .errlen = errlen };
 	FILE *file;
 	int ret;
 
 	memset(s, 0, sizeof(*s));
+	snprintf(path, sizeof(path), "%s/%s.conf", dir, name);
 	file = fopen(path, "re");
 	if (!file)
 		return fail(&p, "expected a readable file: %s", strerror(errno));
-	ret = parse_stream(&p, file);
+	ret = parse_stream(&p, name, file);
 	fclose(file);
 	return ret;
 }

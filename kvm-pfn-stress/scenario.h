@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Scenario files: configs/scenarios/NAME.conf, read by the host before anything is built and by the
- * program before anything runs. libc only. The keys are listed in docs/architecture.md.
+ * Scenario files: configs/scenarios/NAME.conf and DIR/NAME.conf, read by the host before anything is
+ * built and by the program before anything runs. libc only. The keys are listed in
+ * docs/architecture.md.
  */
 #ifndef PFN_SCENARIO_H
 #define PFN_SCENARIO_H
@@ -16,7 +17,7 @@ struct scenario_item {
 };
 
 struct scenario {
-	char name[64];			/* of the file, without .conf */
+	char name[64];			/* of the file, without .conf: NAME or DIR/NAME */
 	char describe[256];
 	struct scenario_item regions[16];
 	struct scenario_item consumers[8];
@@ -26,8 +27,9 @@ struct scenario {
 	unsigned int nr_consumers;
 	unsigned int nr_access;
 	unsigned int nr_injectors;
+	char outcomes[32];		/* group of the outcome table: a conformance scenario */
 	unsigned int vcpus;		/* 0: as the command line says */
-	unsigned int weight;
+	unsigned int weight;		/* share of the duration; 0 for a conformance scenario */
 	unsigned long long min_faults;
 	unsigned long long min_injections;
 	unsigned long long min_hits;
@@ -36,10 +38,10 @@ struct scenario {
 };
 
 /*
- * Returns 0, or -1 with "file:line: what was expected" in err. known() says whether there is a name
- * of that kind ("backing", "consumer", "injector"); NULL takes every name.
+ * Reads DIR/NAME.conf. Returns 0, or -1 with "file:line: what was expected" in err. known() says
+ * whether there is a name of that kind ("backing", "consumer", "injector"); NULL takes every name.
  */
-int scenario_parse(const char *path, struct scenario *s,
+int scenario_parse(const char *dir, const char *name, struct scenario *s,
 		   bool (*known)(const char *kind, const char *name), char *err, size_t errlen);
 
 #endif /* PFN_SCENARIO_H */

@@ -22,7 +22,7 @@ static enum run_result classify(struct run_outcome *o, int ret, bool sigbus, boo
 		if (o->err == EINTR)
 			return kicked ? RES_KICK : RES_EINTR;
 		if (o->err == EFAULT)
-			return RES_EFAULT;
+			return o->exit_reason == KVM_EXIT_MEMORY_FAULT ? RES_MEMFAULT : RES_EFAULT;
 		return o->err == EHWPOISON ? RES_EHWPOISON : RES_ERRNO;
 	}
 	switch (o->exit_reason) {
@@ -37,6 +37,31 @@ static enum run_result classify(struct run_outcome *o, int ret, bool sigbus, boo
 	}
 }
 
+void vcpu_enter(struct kvm_vcpu *vcpu, struct run_outcome *o)
+{
+	struct thread_signals before = my_signals;
+	struct kvm_run *kr = vcpu->run;
+	int ret;
+
+	memset(o, 0, sizeof(*o));
+	o->start_ns = now_ns();
+	kr->exit_reason = EXIT_PRESET;
+	ret = __vcpu_run(vcpu);
+	o->err = ret < 0 ? errno : 0;
+	o->exit_reason = kr->exit_reason;
+	o->sig_code = my_signals.code;
+	o->sig_addr = my_signals.addr;
+	o->sig_lsb = my_signals.lsb;
+	if (o->exit_reason == KVM_EXIT_INTERNAL_ERROR)
+		o->suberror = kr->internal.suberror;
+	if (o->exit_reason == KVM_EXIT_MMIO) {
+		o->mmio_gpa = kr->mmio.phys_addr;
+		o->mmio_write = kr->mmio.is_write;
+	}
+	o->result = classify(o, ret, my_signals.sigbus != before.sigbus,
+			     my_signals.kicks != before.kicks);
+}
+
 int vcpu_step(struct worker *w)
 {
 	struct kvm_vcpu *vcpu = w->run->vcpu[w->id];
@@ -44,26 +69,10 @@ int vcpu_step(struct worker *w)
 	struct kvm_run *kr = vcpu->run;
 
 	for (;;) {
-		struct thread_signals before = my_signals;
-		struct run_outcome o = { .start_ns = now_ns() };
+		struct run_outcome o;
 		struct ucall uc;
-		int ret;
 
-		kr->exit_reason = EXIT_PRESET;
-		ret = __vcpu_run(vcpu);
-		o.err = ret < 0 ? errno : 0;
-		o.exit_reason = kr->exit_reason;
-		o.sig_code = my_signals.code;
-		o.sig_addr = my_signals.addr;
-		o.sig_lsb = my_signals.lsb;
-		if (o.exit_reason == KVM_EXIT_INTERNAL_ERROR)
-			o.suberror = kr->internal.suberror;
-		if (o.exit_reason == KVM_EXIT_MMIO) {
-			o.mmio_gpa = kr->mmio.phys_addr;
-			o.mmio_write = kr->mmio.is_write;
-		}
-		o.result = classify(&o, ret, my_signals.sigbus != before.sigbus,
-				    my_signals.kicks != before.kicks);
+		vcpu_enter(vcpu, &o);
 		atomic_fetch_add_explicit(&w->ws->exits[o.result], 1, memory_order_relaxed);
 		worker_progress(w);
 

@@ -7,6 +7,18 @@
 
 #include "core/run.h"
 
+struct kvm_vcpu;
+struct run_outcome;
+
+/**
+ * vcpu_enter - one KVM_RUN, and what it answered
+ * @vcpu: the vCPU
+ * @o: filled in
+ *
+ * Context: the vCPU's thread, with its signal handlers (core/signals.h).
+ */
+void vcpu_enter(struct kvm_vcpu *vcpu, struct run_outcome *o);
+
 /**
  * vcpu_step - run the vCPU until it wants something
  * @w: the vCPU's worker

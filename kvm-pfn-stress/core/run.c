@@ -134,31 +134,35 @@ static void collect_ops(struct shared *sh, struct failure *f)
 	}
 }
 
-bool fail(struct shared *sh, enum oracle_id oracle, const struct failure *f, const char *detail)
+void failure_name(struct failure *f, enum oracle_id oracle, const char *detail)
 {
 	const char *op = f->op[0] ? f->op : "-", *id;
+
+	strncpy(f->oracle, oracle_names[oracle], sizeof(f->oracle) - 1);
+	snprintf(f->fingerprint, sizeof(f->fingerprint), "%s/%s/%s/%s%s%s", f->oracle, f->rule,
+		 f->backing[0] ? f->backing : "-", op, detail ? "/" : "", detail ? detail : "");
+	id = known ? known_match(known, f->fingerprint, release, time(NULL)) : NULL;
+	if (id)
+		strncpy(f->known, id, sizeof(f->known) - 1);
+}
+
+bool fail(struct shared *sh, enum oracle_id oracle, const struct failure *f, const char *detail)
+{
 	struct failure n = *f;
-	bool goes_on = false;
+	bool goes_on;
 	unsigned int i;
 
-	strncpy(n.oracle, oracle_names[oracle], sizeof(n.oracle) - 1);
-	snprintf(n.fingerprint, sizeof(n.fingerprint), "%s/%s/%s/%s%s%s", n.oracle, n.rule,
-		 n.backing[0] ? n.backing : "-", op, detail ? "/" : "", detail ? detail : "");
+	failure_name(&n, oracle, detail);
 	n.t_ms = (now_ns() - sh->start_ns) / 1000000;
 	n.count = 1;
-
-	id = known ? known_match(known, n.fingerprint, release, time(NULL)) : NULL;
-	if (id) {
-		strncpy(n.known, id, sizeof(n.known) - 1);
-		goes_on = true;
-	}
+	goes_on = n.known[0];
 	shared_lock(sh);
 	for (i = 0; i < sh->nr_failures; i++)
 		if (!strcmp(sh->failure[i].fingerprint, n.fingerprint))
 			break;
 	if (i < sh->nr_failures) {
 		sh->failure[i].count++;
-	} else if (i < (id ? MAX_KNOWN : MAX_FAILURES)) {
+	} else if (i < (goes_on ? MAX_KNOWN : MAX_FAILURES)) {
 		collect_ops(sh, &n);
 		sh->failure[sh->nr_failures++] = n;
 	}

@@ -15,6 +15,7 @@
 #include "guest.h"
 #include "scenario.h"
 #include "module/pfn_helper.h"
+#include "outcomes/table.h"
 #include "core/rng.h"
 
 #define MAX_WORKERS	32
@@ -56,7 +57,7 @@ struct worker_shared {
 	atomic_int phase;	/* enum worker_phase */
 	atomic_ulong progress;	/* goes up as long as the worker lives */
 	atomic_ulong injections;
-	atomic_ulong exits[16];	/* vCPUs: by enum run_result */
+	atomic_ulong exits[NR_RESULTS];	/* vCPUs: by enum run_result */
 	atomic_uint ring_head;
 	char where[128];	/* written by a kicked vCPU when sh->ask_where is set */
 	struct op_record ring[RING_OPS];
@@ -97,6 +98,13 @@ struct counter {
 	atomic_ulong n;
 };
 
+/* A cell of the outcome table; written by the child before its number is in sh->cells_done. */
+struct cell_result {
+	enum cell_verdict { CELL_PASS, CELL_FAIL, CELL_SKIP } verdict;
+	char expected[64], got[192], reason[160];
+	char fingerprint[160], known[32];	/* of a failure */
+};
+
 struct oracle_count {
 	atomic_ulong checks;
 	char skip[96];		/* why it could not check */
@@ -134,6 +142,9 @@ struct shared {
 	char skip_reason[128];
 	bool memslot_updates;	/* an injector of this scenario adds and deletes memslots */
 	struct guest_ctl *ctl;	/* control area, mapped by the supervisor as well */
+	/* conformance: cells before cells_done have a result, the one at it is running */
+	atomic_uint cells_done;
+	struct cell_result cell[OUTCOME_MAX_CELLS];
 	/* poisoned pfns that are not yet unpoisoned */
 	atomic_ulong poison[MAX_POISON];
 	/* settings that are not yet put back */
@@ -234,6 +245,12 @@ void count(struct shared *sh, const char *kind, const char *name, unsigned long 
  * Context: any thread of child or supervisor.
  */
 bool fail(struct shared *sh, enum oracle_id oracle, const struct failure *f, const char *detail);
+
+/**
+ * failure_name - fill in oracle, fingerprint and known issue, as fail() does
+ * @f: everything else
+ */
+void failure_name(struct failure *f, enum oracle_id oracle, const char *detail);
 
 /* The known-issues file and the kernel it is matched with; before the first fork. */
 void fail_setup(const char *known_issues, const char *kernel_release);

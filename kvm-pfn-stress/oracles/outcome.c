@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What KVM_RUN may answer, by page state and access. Sources, x86 with TDP (6.12, 7.3):
- * kvm_handle_noslot_fault(), kvm_handle_error_pfn(), hva_to_pfn(), kvm_send_hwpoison_signal().
+ * Under stress: the answer of KVM_RUN is one that the outcome table (outcomes/table.c) allows in any of
+ * the states that the page was in during the access.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,20 +16,6 @@
 #include "oracles/outcome.h"
 #include "plugins.h"
 
-const char *const run_result_names[NR_RESULTS] = {
-	[RES_UCALL] = "ucall",
-	[RES_KICK] = "kick",
-	[RES_EFAULT] = "efault",
-	[RES_SIGBUS] = "sigbus",
-	[RES_MMIO] = "mmio",
-	[RES_INTERNAL] = "internal-error",
-	[RES_EINTR] = "eintr",
-	[RES_EHWPOISON] = "ehwpoison",
-	[RES_ERRNO] = "errno",
-	[RES_EXIT] = "exit",
-};
-
-static const char *const op_names[OP_NR] = { "load", "store", "rmw", "exec" };
 static const char *const rule_names[RULE_NR] = {
 	[RULE_TORN] = "torn",
 	[RULE_STALE] = "stale",
@@ -40,45 +26,47 @@ static const char *const rule_names[RULE_NR] = {
 
 #define BIT(n)	(1u << (n))
 
-/* Failing answers that are right; an access that just works is judged by the guest (guest.c). */
-static const unsigned int allowed[PS_NR][OP_NR] = {
-	[PS_READONLY] = { [OP_STORE] = BIT(RES_EFAULT), [OP_RMW] = BIT(RES_EFAULT) },
-	[PS_HOLE] = { BIT(RES_EFAULT), BIT(RES_EFAULT), BIT(RES_EFAULT), BIT(RES_EFAULT) },
-	[PS_NOACCESS] = { BIT(RES_EFAULT), BIT(RES_EFAULT), BIT(RES_EFAULT), BIT(RES_EFAULT) },
-	[PS_POISON] = { BIT(RES_SIGBUS), BIT(RES_SIGBUS), BIT(RES_SIGBUS), BIT(RES_SIGBUS) },
-	[PS_NOSLOT] = { BIT(RES_MMIO), BIT(RES_MMIO), BIT(RES_MMIO), BIT(RES_INTERNAL) },
-	[PS_ROSLOT] = { [OP_STORE] = BIT(RES_MMIO), [OP_RMW] = BIT(RES_MMIO) },
-	[PS_REFUSED] = { BIT(RES_EFAULT), BIT(RES_EFAULT), BIT(RES_EFAULT), BIT(RES_EFAULT) },
-};
+unsigned int outcome_caps(const struct caps *c)
+{
+	return c->unrefcounted ? C_UNREFCOUNTED : 0;
+}
+
+static unsigned int props_of(const struct region *r)
+{
+	unsigned int props = 0;
+
+	if (r && r->ops->remapped)
+		props |= P_REMAPPED;
+	if (r && (r->ops->flags & PFNH_F_TAIL))
+		props |= P_TAIL;
+	return props | P_HANDLER;
+}
 
 /*
- * Where KVM reads the PTE itself, a store to one that is there and read only is emulated
- * (KVM_PFN_ERR_RO_FAULT, RET_PF_EMULATE): the emulator can't write the hva either and takes it for
- * MMIO; its compare-and-exchange gives up (emulator_cmpxchg_emulated(), X86EMUL_UNHANDLEABLE). A PTE
- * that is not there is EFAULT, as in the table.
+ * All answers that are right if the page of this region was in these states. Whether an access that
+ * just works was right is judged by the guest (guest.c).
  */
-static const unsigned int allowed_remapped_readonly[OP_NR] = {
-	[OP_STORE] = BIT(RES_MMIO),
-	[OP_RMW] = BIT(RES_MMIO) | BIT(RES_INTERNAL),
-};
-
-/* All failing answers that are right if the page of this region was in these states. */
-static unsigned int allowed_in(unsigned int mask, const struct region *r, enum access_op op)
+static unsigned int allowed_in(unsigned int mask, const struct region *r, const struct caps *caps,
+			       enum access_op op)
 {
-	unsigned int s, all = 0;
+	unsigned int props = props_of(r), c = outcome_caps(caps), s, all = 0;
 
 	/* mprotect() changes nothing about what this kernel refuses */
 	if (r && r->mapped == PS_REFUSED)
 		mask |= BIT(PS_REFUSED);
 	/* stores to a read-only memslot never get as far as the host's mapping (__gfn_to_hva_many()) */
 	if (r && r->mapped == PS_ROSLOT && (op == OP_STORE || op == OP_RMW))
-		return BIT(RES_MMIO);
+		return outcome_under_stress(props, PS_ROSLOT, op, c);
 
-	for (s = 0; s < PS_NR; s++)
-		if (mask & BIT(s))
-			all |= allowed[s][op];
-	if (r && r->ops->remapped && (mask & BIT(PS_READONLY)))
-		all |= allowed_remapped_readonly[op];
+	for (s = 0; s < PS_NR; s++) {
+		if (!(mask & BIT(s)))
+			continue;
+		if (s == PS_REFUSED)
+			all |= outcome_under_stress(props | P_REMAPPED | P_TAIL, PS_MAPPED, op,
+						    c & ~C_UNREFCOUNTED);
+		else
+			all |= outcome_under_stress(props, s, op, c);
+	}
 	return all;
 }
 
@@ -103,7 +91,7 @@ static void describe(struct worker *w, struct failure *f, struct region_place *p
 	const struct guest_vcpu *g = &w->run->ctl->vcpu[w->id];
 
 	snprintf(f->thread, sizeof(f->thread), "%s", w->ws->name);
-	snprintf(f->op, sizeof(f->op), "%s", g->op < OP_NR ? op_names[g->op] : "-");
+	snprintf(f->op, sizeof(f->op), "%s", g->op < OP_NR ? outcome_ops[g->op] : "-");
 	states_text(mask, f->state, sizeof(f->state));
 	if (!place->region)
 		return;
@@ -126,18 +114,6 @@ static bool page_of(struct worker *w, struct region_place *place, unsigned int *
 		return false;
 	*page = g->page - place->region->base;
 	return true;
-}
-
-static void expected_text(unsigned int mask, unsigned int all, char *buf, size_t len)
-{
-	unsigned int r, n;
-
-	n = snprintf(buf, len, "%s", mask & (BIT(PS_MAPPED) | BIT(PS_READONLY) | BIT(PS_ROSLOT)) ?
-		     "access completes" : "");
-	for (r = 0; r < NR_RESULTS; r++)
-		if (all & BIT(r))
-			n += snprintf(buf + n, len - n, "%s%s", n ? " or " : "",
-				      run_result_names[r]);
 }
 
 /* SIGBUS must say which page, and that the access needs action. */
@@ -214,7 +190,7 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 	oracle_checked(w->run, ORACLE_OUTCOME, 1);
 	if (at_page) {
 		mask = page_states(place.region, page, g->word, page_word(place.region, page));
-		all = allowed_in(mask, place.region, op);
+		all = allowed_in(mask, place.region, &w->run->sh->caps, op);
 	}
 	describe(w, &f, &place, mask);
 	if (mask & BIT(PS_POISON))
@@ -231,7 +207,7 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 	snprintf(f.rule, sizeof(f.rule), "%s-%s", run_result_names[o->result],
 		 !at_page ? "elsewhere" : mask & BIT(PS_NOACCESS) ? page_state_name(PS_NOACCESS) :
 		 page_state_name(pw_new(g->word)));
-	expected_text(mask, all, f.expected, sizeof(f.expected));
+	outcome_text(all, f.expected, sizeof(f.expected));
 	snprintf(f.got, sizeof(f.got), "%s (errno %d, exit_reason %u, suberror %u) ",
 		 run_result_names[o->result], o->err, o->exit_reason, o->suberror);
 	arch_describe_vcpu(w->run->vcpu[w->id], f.got + strlen(f.got),
@@ -259,8 +235,8 @@ void content_report(struct worker *w)
 	if (rep->rule == RULE_ACCESS) {
 		/* the right answer was an error: this is the outcome oracle's */
 		mask = BIT(pw_new(g->word));	/* the same before and after, says the guest */
-		expected_text(mask, allowed_in(mask, place.region, g->op),
-			      f.expected, sizeof(f.expected));
+		outcome_text(allowed_in(mask, place.region, &w->run->sh->caps, g->op), f.expected,
+			     sizeof(f.expected));
 		snprintf(f.got, sizeof(f.got), "the access completed (value 0x%lx)", rep->got);
 		fail(w->run->sh, mask & BIT(PS_POISON) ? ORACLE_POISON : ORACLE_OUTCOME, &f,
 		     page_state_name(pw_new(g->word)));

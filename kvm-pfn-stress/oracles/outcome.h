@@ -6,23 +6,7 @@
 #define ORACLES_OUTCOME_H
 
 #include "core/run.h"
-
-/* How a KVM_RUN ended. Names in run_result_names[]. */
-enum run_result {
-	RES_UCALL,	/* the guest wants something */
-	RES_KICK,	/* EINTR, and this thread's signal handler ran */
-	RES_EFAULT,	/* EFAULT */
-	RES_SIGBUS,	/* EINTR, and SIGBUS arrived in this thread */
-	RES_MMIO,	/* KVM_EXIT_MMIO */
-	RES_INTERNAL,	/* KVM_EXIT_INTERNAL_ERROR */
-	RES_EINTR,	/* EINTR without any signal: never right */
-	RES_EHWPOISON,	/* EHWPOISON */
-	RES_ERRNO,	/* another errno */
-	RES_EXIT,	/* another exit reason */
-	NR_RESULTS
-};
-
-extern const char *const run_result_names[NR_RESULTS];
+#include "outcomes/table.h"
 
 /* What is known about one KVM_RUN. */
 struct run_outcome {
@@ -60,6 +44,9 @@ struct region;
  */
 const char *outcome_pte_taken(struct region *r, unsigned int page, uint64_t w1, uint64_t since_ns,
 			      char *card, size_t len);
+
+/* What the outcome table has to know of this kernel: C_*. */
+unsigned int outcome_caps(const struct caps *c);
 
 /* A rule that the guest found broken (content oracle); ends the scenario. */
 void content_report(struct worker *w);

@@ -8,8 +8,20 @@
 
 #include "core/run.h"
 
+struct region;
+
 /* Oracle 2: retired pages of the module keep their canary. */
 void canary_check(struct run *run);
+
+/**
+ * refcount_diff - has a page the references that its mappings explain?
+ * @r, @page: page
+ * @buf, @len: what is wrong
+ * @pfn: of the page
+ *
+ * Waits a while for references that go away by themselves. Return: 0, or more (1) or fewer (-1).
+ */
+int refcount_diff(struct region *r, unsigned int page, char *buf, size_t len, uint64_t *pfn);
 
 /* Oracle 3: pages have the references that their mappings explain. */
 void refcount_check(struct run *run);

@@ -39,25 +39,34 @@ static int lru_refs(struct region *r, unsigned int page, char *buf, size_t len, 
 	return p.refcount > want ? 1 : -1;
 }
 
-static void check_page(struct region *r, unsigned int page)
+int refcount_diff(struct region *r, unsigned int page, char *buf, size_t len, uint64_t *pfn)
 {
-	struct failure f = { 0 };
-	uint64_t pfn = 0, first = 0;
+	uint64_t first = 0;
 	unsigned int try;
 	int diff = 0;
 
+	*pfn = 0;
 	for (try = 0; try < TRIES; try++) {
-		diff = (r->ops->refs ? r->ops->refs : lru_refs)(r, page, f.got, sizeof(f.got), &pfn);
+		diff = (r->ops->refs ? r->ops->refs : lru_refs)(r, page, buf, len, pfn);
 		if (!try)
-			first = pfn;
-		if (!diff || r->ops->refs || pfn != first)
+			first = *pfn;
+		if (!diff || r->ops->refs || *pfn != first)
 			break;
 		/* drop_caches drains the LRU batches (drop_caches_sysctl_handler(), 5.19) */
 		proc_write("/proc/sys/vm/drop_caches", "1");
 		usleep(20000 << try);
 	}
 	oracle_checked(r->run, ORACLE_REFCOUNT, 1);
-	if (!diff || pfn != first)
+	return *pfn == first ? diff : 0;
+}
+
+static void check_page(struct region *r, unsigned int page)
+{
+	struct failure f = { 0 };
+	uint64_t pfn;
+	int diff = refcount_diff(r, page, f.got, sizeof(f.got), &pfn);
+
+	if (!diff)
 		return;
 	snprintf(f.rule, sizeof(f.rule), diff > 0 ? "reference-leak" : "reference-underflow");
 	snprintf(f.backing, sizeof(f.backing), "%s", r->ops->name);

@@ -1,7 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The scenario parser: what it reads, and what it says about everything that is wrong. */
+#include <sys/stat.h>
+
 #include "test.h"
 #include "../../kvm-pfn-stress/scenario.h"
+
+/* A scenario by the path of its file. */
+static int parse(const char *path, struct scenario *s, bool (*known)(const char *, const char *),
+		 char *err, size_t errlen)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[4096], name[4096];
+
+	snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
+	snprintf(name, sizeof(name), "%.*s", (int)strlen(slash + 1) - 5, slash + 1);
+	return scenario_parse(dir, name, s, known, err, errlen);
+}
 
 static bool known(const char *kind, const char *name)
 {
@@ -27,7 +41,7 @@ static void reads_everything(void **state)
 		"weight = 2\nboot = own\nparams =  kvm.tdp_mmu=N\tkvm_amd.npt=0 \n");
 
 	(void)state;
-	assert_int_equal(scenario_parse(path, &s, known, err, sizeof(err)), 0);
+	assert_int_equal(parse(path, &s, known, err, sizeof(err)), 0);
 	assert_string_equal(err, "");
 	assert_string_equal(s.name, "all-keys");
 	assert_string_equal(s.describe, "Faults that meet #PF and = signs");
@@ -56,7 +70,7 @@ static void has_defaults(void **state)
 	const char *path = text_file("small.conf", "describe = Small\nregions = anon\n");
 
 	(void)state;
-	assert_int_equal(scenario_parse(path, &s, NULL, err, sizeof(err)), 0);
+	assert_int_equal(parse(path, &s, NULL, err, sizeof(err)), 0);
 	assert_int_equal(s.nr_consumers, 1);
 	assert_string_equal(s.consumers[0].name, "vcpu");
 	assert_int_equal(s.nr_access, 0);
@@ -102,6 +116,8 @@ static const struct {
 	{ "params = kvm.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=1 "
 	  "kvm.bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb=1\n",
 	  ":1: expected at most 159 characters for 'params'" },
+	{ "describe = x\noutcomes = all\n", ":2: expected a group of the outcome table, got 'all'" },
+	{ "describe = x\noutcomes = anon\nregions = anon\n", "expected no key but 'describe'" },
 	{ "boot = shared\n", ":1: expected 'own' for 'boot', got 'shared'" },
 };
 
@@ -114,7 +130,7 @@ static void says_what_is_wrong(void **state)
 		const char *path = text_file("wrong.conf", wrong[i].text);
 		char err[512] = "";
 
-		assert_int_equal(scenario_parse(path, &s, known, err, sizeof(err)), -1);
+		assert_int_equal(parse(path, &s, known, err, sizeof(err)), -1);
 		if (!strstr(err, wrong[i].err) || strncmp(err, path, strlen(path)))
 			fail_msg("'%s': expected '%s', got '%s'", wrong[i].text, wrong[i].err, err);
 		assert_null(strchr(err, '\n'));
@@ -132,20 +148,44 @@ static void refuses_what_is_no_scenario(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		const char *path = text_file(names[i], "describe = x\nregions = anon\n");
 
-		assert_int_equal(scenario_parse(path, &s, known, err, sizeof(err)), -1);
+		assert_int_equal(parse(path, &s, known, err, sizeof(err)), -1);
 		assert_non_null(strstr(err, "expected a file name"));
 	}
-	assert_int_equal(scenario_parse("/nonexistent/x.conf", &s, known, err, sizeof(err)), -1);
+	assert_int_equal(parse("/nonexistent/x.conf", &s, known, err, sizeof(err)), -1);
 	assert_non_null(strstr(err, "No such file"));
-	assert_int_equal(scenario_parse("/nonexistent/x.conf", &s, known, small, sizeof(small)), -1);
+	assert_int_equal(parse("/nonexistent/x.conf", &s, known, small, sizeof(small)), -1);
 	assert_int_equal(strlen(small), sizeof(small) - 1);
 
 	longline = calloc(1, 5001);
 	memset(longline, 'x', 5000);
-	assert_int_equal(scenario_parse(text_file("long.conf", longline), &s, known, err,
+	assert_int_equal(parse(text_file("long.conf", longline), &s, known, err,
 					sizeof(err)), -1);
 	assert_non_null(strstr(err, "characters"));
 	free(longline);
+}
+
+static void reads_conformance(void **state)
+{
+	const char *path = text_file("cells.conf", "describe = Cells\noutcomes = anon\n"), *slash;
+	char err[512], dir[4096], *last;
+	struct scenario s;
+
+	(void)state;
+	assert_int_equal(parse(path, &s, known, err, sizeof(err)), 0);
+	assert_string_equal(s.outcomes, "anon");
+	assert_int_equal(s.weight, 0);
+	assert_int_equal(s.nr_regions, 0);
+
+	/* DIR/NAME */
+	slash = strrchr(path, '/');
+	snprintf(dir, sizeof(dir), "%.*s/sub", (int)(slash - path), path);
+	mkdir(dir, 0777);
+	path = text_file("sub/cells.conf", "describe = Cells\noutcomes = anon\n");
+	last = strrchr(dir, '/');
+	*last = '\0';
+	assert_int_equal(scenario_parse(dir, "sub/cells", &s, known, err, sizeof(err)), 0);
+	assert_string_equal(s.name, "sub/cells");
+	assert_int_equal(scenario_parse(dir, "../cells", &s, known, err, sizeof(err)), -1);
 }
 
 static void refuses_a_long_sentence(void **state)
@@ -155,7 +195,7 @@ static void refuses_a_long_sentence(void **state)
 
 	(void)state;
 	memset(text + strlen(text), 'x', 256);
-	assert_int_equal(scenario_parse(text_file("sentence.conf", text), &s, known, err,
+	assert_int_equal(parse(text_file("sentence.conf", text), &s, known, err,
 					sizeof(err)), -1);
 	assert_non_null(strstr(err, ":1: expected at most 255 characters for 'describe'"));
 }
@@ -167,6 +207,7 @@ int main(void)
 		cmocka_unit_test(has_defaults),
 		cmocka_unit_test(says_what_is_wrong),
 		cmocka_unit_test(refuses_what_is_no_scenario),
+		cmocka_unit_test(reads_conformance),
 		cmocka_unit_test(refuses_a_long_sentence),
 	};
 

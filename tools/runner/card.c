@@ -79,10 +79,21 @@ static void write_failure(FILE *file, struct run *run, const struct srun *s, jso
 	field(file, "replay", text(f, "replay"));
 }
 
+/* Without a directory: outcomes/anon is outcomes-anon. */
+char *card_name(const struct srun *s, unsigned int number)
+{
+	char *name = format("%02u-%s.txt", number, s->conf.name);
+
+	for (char *c = strchr(name, '/'); c; c = strchr(c, '/'))
+		*c = '-';
+	return name;
+}
+
 void card_write(struct run *run, struct srun *s, unsigned int number)
 {
 	char *dir = format("%s/failures", run->dir);
-	char *path = format("%s/%02u-%s.txt", dir, number, s->conf.name);
+	char *name = card_name(s, number);
+	char *path = format("%s/%s", dir, name);
 	FILE *file = NULL;
 	size_t i;
 	json_t *f;
@@ -102,5 +113,6 @@ void card_write(struct run *run, struct srun *s, unsigned int number)
 		results_trouble(run, "%s: %s", path, strerror(errno));
 out:
 	free(path);
+	free(name);
 	free(dir);
 }

@@ -259,6 +259,8 @@ void judge_event(void *arg, const struct event *ev)
 		on_count(s, ev);
 	else if (!strcmp(ev->name, "oracle"))
 		on_oracle(s, ev);
+	else if (!strcmp(ev->name, "cell"))
+		cells_event(s, ev);
 	else if (!strcmp(ev->name, "failure"))
 		on_failure(b->run, s, ev);
 	else if (!strcmp(ev->name, "op"))
@@ -327,12 +329,14 @@ static void look_for_gaps(struct run *run, struct srun *s)
 			judge_add_failure(run, s, get_text(o, "name"), "unexplained", "",
 					  "a failure event from an oracle that fails",
 					  *get_text(o, "reason") ? get_text(o, "reason") : "none");
+	if (s->said != VERDICT_NONE && s->said != VERDICT_SKIP && cells_count(s, VERDICT_NONE))
+		judge_add_failure(run, s, "suite", "no-result", "", "a result of each cell", "none");
 	if (json_array_size(s->failures))
 		return;
 	if (s->said == VERDICT_NONE)
 		judge_add_failure(run, s, "suite", "no-result", "", "a result of the scenario",
 				  "none");
-	else if (s->said == VERDICT_FAIL)
+	else if (s->said == VERDICT_FAIL || cells_count(s, VERDICT_FAIL))
 		judge_add_failure(run, s, "suite", "unexplained", "",
 				  "a failure event before the verdict", "none");
 	else if (s->said == VERDICT_PASS && s->conf.min_faults && !s->faults)
@@ -345,6 +349,7 @@ static void match_known(struct run *run, struct srun *s)
 	json_t *f;
 	size_t i;
 
+	cells_match_known(run, s);
 	s->known = 0;
 	json_array_foreach(s->failures, i, f) {
 		const char *id = known_match(run->known, get_text(f, "fingerprint"),
@@ -374,6 +379,8 @@ static void add_replay(struct run *run, struct srun *s)
 /* Known failures do not turn the verdict; what the program was told about them does not count. */
 static enum verdict decide(const struct srun *s)
 {
+	if (cells_count(s, VERDICT_FAIL))
+		return VERDICT_FAIL;
 	if (json_array_size(s->failures))
 		return json_array_size(s->failures) > s->known ? VERDICT_FAIL : VERDICT_PASS;
 	return s->said;
@@ -383,8 +390,9 @@ static void report(struct run *run, struct srun *s)
 {
 	s->done = true;
 	s->running = false;
+	cells_finish(run, s);
 	if (json_array_size(s->failures))
-		card_write(run, s, run->ktap_number + 1);
+		card_write(run, s, run->ktap_number + json_array_size(s->cells) + 1);
 	ktap_result(run, s);
 	result_write(run);
 	if (s->verdict == VERDICT_FAIL && run->opt.fail_fast)
@@ -433,6 +441,7 @@ static void reset(struct srun *s)
 	json_object_clear(s->counts);
 	json_array_clear(s->oracles);
 	json_array_clear(s->failures);
+	cells_reset(s);
 	s->running = false;
 	s->boot = 0;
 	s->said = VERDICT_NONE;

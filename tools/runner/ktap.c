@@ -45,16 +45,19 @@ static void put(struct run *run, const char *fmt, ...)
 void ktap_begin(struct run *run)
 {
 	char *path = format("%s/ktap.log", run->dir);
+	size_t lines = run->nr;
 
 	if (run->ktap_begun)
 		return;
+	for (size_t i = 0; i < run->nr; i++)
+		lines += json_array_size(run->s[i].cells);
 	run->ktap_begun = true;
 	run->ktap_log = fopen(path, "we");
 	if (!run->ktap_log)
 		results_trouble(run, "%s: %s", path, strerror(errno));
 	free(path);
 	put(run, "TAP version 13");
-	put(run, "1..%zu", run->nr);
+	put(run, "1..%zu", lines);
 }
 
 void ktap_note(struct run *run, const char *fmt, ...)
@@ -94,7 +97,7 @@ static void put_failures(struct run *run, const struct srun *s)
 			first &= j >= i;
 			times += json_integer_value(json_object_get(other, "count"));
 		}
-		if (!first)
+		if (!first || cells_have(s, fingerprint))
 			continue;
 		ktap_note(run, "%s: %s%s%s%s, %llu x, expected %s, got %s", s->conf.name, fingerprint,
 			  *known ? " (known: " : "", known, *known ? ")" : "", times,
@@ -102,12 +105,35 @@ static void put_failures(struct run *run, const struct srun *s)
 	}
 }
 
+static void put_cells(struct run *run, const struct srun *s)
+{
+	json_t *cell;
+	size_t i;
+
+	json_array_foreach(s->cells, i, cell) {
+		const char *name = text(cell, "name"), *known = text(cell, "known");
+		const char *verdict = text(cell, "verdict");
+		bool skip = !strcmp(verdict, "skip"), ok = strcmp(verdict, "fail");
+
+		if (skip)
+			ktap_note(run, "%s: skipped: %s", name, text(cell, "reason"));
+		else if (!ok || *known)
+			ktap_note(run, "%s: %s%s%s%s, expected %s, got %s", name,
+				  text(cell, "fingerprint"), *known ? " (known: " : "", known,
+				  *known ? ")" : "", text(cell, "expected"), text(cell, "got"));
+		put(run, "%sok %u %s%s", ok ? "" : "not ", ++run->ktap_number, name,
+		    skip ? " # SKIP" : "");
+	}
+}
+
 void ktap_result(struct run *run, const struct srun *s)
 {
-	unsigned int n = ++run->ktap_number;
 	unsigned long long ms = s->ms;
+	unsigned int n;
 
 	ktap_begin(run);
+	put_cells(run, s);
+	n = ++run->ktap_number;
 	put_failures(run, s);
 	if (s->verdict == VERDICT_SKIP) {
 		ktap_note(run, "%s: skipped: %s", s->conf.name,
@@ -120,11 +146,12 @@ void ktap_result(struct run *run, const struct srun *s)
 			  (unsigned long long)s->faults, (unsigned long long)s->injections,
 			  (unsigned long long)s->hits);
 	if (s->verdict == VERDICT_FAIL) {
-		char *command = result_replay_command(run, s);
+		char *command = result_replay_command(run, s), *card = card_name(s, n);
 
-		ktap_note(run, "%s: card failures/%02u-%s.txt", s->conf.name, n, s->conf.name);
+		ktap_note(run, "%s: card failures/%s", s->conf.name, card);
 		ktap_note(run, "%s: replay %s", s->conf.name, command);
 		free(command);
+		free(card);
 	}
 	put(run, "%sok %u %s # time=%llums", s->verdict == VERDICT_PASS ? "" : "not ", n,
 	    s->conf.name, ms);

@@ -60,27 +60,27 @@ static void keep_shard(struct run *run)
 	run->nr = kept;
 }
 
-bool plan_make(struct run *run)
+/* Of the files that match @below in the directory of scenarios, those that are wanted. */
+static bool add_matching(struct run *run, const char *below)
 {
-	char *pattern = format("%s/scenarios/*.conf", run->configs);
+	char *dir = format("%s/scenarios", run->configs);
+	char *pattern = format("%s/%s", dir, below);
 	struct scenario conf;
 	char err[512];
 	bool ok = true;
 	glob_t files;
 
-	source_top = run->top;
 	if (glob(pattern, 0, NULL, &files))
 		files.gl_pathc = 0;
-	free(pattern);
-	run->s = calloc(files.gl_pathc + 1, sizeof(*run->s));
+	run->s = realloc(run->s, (run->nr + files.gl_pathc + 1) * sizeof(*run->s));
+	memset(run->s + run->nr, 0, (files.gl_pathc + 1) * sizeof(*run->s));
 	for (size_t i = 0; ok && i < files.gl_pathc; i++) {
 		/* A file that is not asked for can not stop the run. */
-		const char *base = strrchr(files.gl_pathv[i], '/') + 1;
-		char *name = format("%.*s", (int)strlen(base) - 5, base);
+		const char *rest = files.gl_pathv[i] + strlen(dir) + 1;
+		char *name = format("%.*s", (int)strlen(rest) - 5, rest);
 
 		if (wanted(run, name)) {
-			ok = !scenario_parse(files.gl_pathv[i], &conf, known_name, err,
-					     sizeof(err));
+			ok = !scenario_parse(dir, name, &conf, known_name, err, sizeof(err));
 			if (ok)
 				run->s[run->nr++].conf = conf;
 			else
@@ -90,6 +90,17 @@ bool plan_make(struct run *run)
 	}
 	if (files.gl_pathc)
 		globfree(&files);
+	free(pattern);
+	free(dir);
+	return ok;
+}
+
+bool plan_make(struct run *run)
+{
+	bool ok;
+
+	source_top = run->top;
+	ok = add_matching(run, "*.conf") && add_matching(run, "*/*.conf");
 	if (ok && !run->nr) {
 		say("kvm-pfn-stress: no such scenario, see ./run.sh --list");
 		ok = false;
@@ -102,6 +113,7 @@ bool plan_make(struct run *run)
 		run->s[i].counts = json_object();
 		run->s[i].oracles = json_array();
 		run->s[i].failures = json_array();
+		cells_reset(&run->s[i]);
 	}
 	return true;
 }
@@ -148,6 +160,6 @@ size_t plan_next_boot(struct run *run, struct srun **list, uint64_t left_ms, uin
 		list[nr++] = s;
 		mine += s->conf.weight;
 	}
-	*boot_ms = nr ? left_ms * mine / all : 0;
+	*boot_ms = all ? left_ms * mine / all : 0;
 	return nr;
 }

@@ -62,7 +62,8 @@ static void append_number(char **command, const char *option, uint64_t value, co
 char *result_replay_command(const struct run *run, const struct srun *s)
 {
 	const struct options *o = &run->opt;
-	uint64_t seconds = (s->budget_ms + 999) / 1000;
+	/* cells take the time that they take */
+	uint64_t seconds = *s->conf.outcomes ? 0 : (s->budget_ms + 999) / 1000;
 	char *command = format("./run.sh"), *kernel = exact_kernel(run);
 
 	if (o->host) {
@@ -142,6 +143,8 @@ static json_t *scenario_json(const struct srun *s)
 	json_object_set(o, "counts", s->counts);
 	json_object_set(o, "oracles", s->oracles);
 	json_object_set(o, "failures", s->failures);
+	if (json_array_size(s->cells))
+		json_object_set(o, "cells", s->cells);
 	return o;
 }
 
@@ -164,7 +167,7 @@ static json_t *known_json(const struct run *run)
 static json_t *totals_json(const struct run *run)
 {
 	uint64_t faults = 0, injections = 0, hits = 0, known = 0;
-	unsigned int count[4] = { 0 };
+	unsigned int count[4] = { 0 }, cells[4] = { 0 };
 	json_t *o = json_object();
 
 	for (size_t i = 0; i < run->nr; i++) {
@@ -173,6 +176,8 @@ static json_t *totals_json(const struct run *run)
 		injections += run->s[i].injections;
 		hits += run->s[i].hits;
 		known += run->s[i].known;
+		for (enum verdict v = VERDICT_PASS; v <= VERDICT_SKIP; v++)
+			cells[v] += cells_count(&run->s[i], v);
 	}
 	set_number(o, "scenarios", run->nr);
 	set_number(o, "passed", count[VERDICT_PASS]);
@@ -183,6 +188,9 @@ static json_t *totals_json(const struct run *run)
 	set_number(o, "injections", injections);
 	set_number(o, "hits", hits);
 	set_number(o, "known", known);
+	set_number(o, "cells_passed", cells[VERDICT_PASS]);
+	set_number(o, "cells_failed", cells[VERDICT_FAIL]);
+	set_number(o, "cells_skipped", cells[VERDICT_SKIP]);
 	return o;
 }
 
@@ -350,7 +358,8 @@ bool result_load_options(struct run *run, const char *dir)
 	json_array_foreach(list, i, s)
 		for (size_t k = 0; k < opt->nr_scenarios; k++)
 			if (!strcmp(opt->scenarios[k],
-				    json_string_value(json_object_get(s, "name")) ?: ""))
+				    json_string_value(json_object_get(s, "name")) ?: "") &&
+			    !json_object_get(s, "cells"))
 				budget += json_integer_value(json_object_get(s, "budget_ms"));
 	opt->duration_ms = budget ? budget :
 			   (uint64_t)json_integer_value(json_object_get(args, "duration_ms"));

@@ -11,6 +11,7 @@
  *	port.c	  bytes from the port -> events
  *	judge.c	  events and deaths -> verdicts
  *	console.c what a kernel log says about a kernel
+ *	cells.c	  cells of the outcome table
  *	ktap.c, result.c, card.c, live.c	what people and programs get to see
  *	proc.c, util.c	processes, signals, clocks, messages
  */
@@ -65,6 +66,7 @@ struct srun {
 	json_t *counts;		/* { kind: { name: value } } */
 	json_t *oracles;	/* [ { name, verdict, checks, reason } ] */
 	json_t *failures;	/* [ { oracle, rule, ... ops: [] } ] */
+	json_t *cells;		/* conformance: [ { name, verdict, ... } ], else empty */
 	unsigned int known;
 	unsigned int boot;	/* number of the boot it ran in, from 1 */
 	unsigned int trouble;	/* times that the host's trouble ended it */
@@ -272,6 +274,14 @@ enum verdict judge_run(const struct run *run);
 json_t *judge_add_failure(struct run *run, struct srun *s, const char *oracle, const char *rule,
 			  const char *detail, const char *expected, const char *got);
 
+/* cells.c */
+void cells_reset(struct srun *s);
+void cells_event(struct srun *s, const struct event *ev);
+size_t cells_count(const struct srun *s, enum verdict v);
+bool cells_have(const struct srun *s, const char *fingerprint);
+void cells_match_known(struct run *run, struct srun *s);
+void cells_finish(struct run *run, struct srun *s);
+
 /* ktap.c */
 void ktap_begin(struct run *run);
 void ktap_result(struct run *run, const struct srun *s);
@@ -283,6 +293,7 @@ char *result_replay_command(const struct run *run, const struct srun *s);
 bool result_load_options(struct run *run, const char *dir);
 
 /* card.c */
+char *card_name(const struct srun *s, unsigned int number);
 void card_write(struct run *run, struct srun *s, unsigned int number);
 
 /* live.c */

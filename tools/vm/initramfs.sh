@@ -6,7 +6,7 @@
 # KERNELDIR is what fetch-kernel.sh printed; SUITE (the program kvm-pfn-stress) and MODULE
 # (pfn_helper.ko) may be "-" for none. Prints the path of an uncompressed cpio archive: busybox,
 # /init, the few kernel modules that are needed with their dependencies, /bin/kvm-pfn-stress,
-# /lib/pfn_helper.ko, /scenarios/*.conf and /etc/known-issues from configs/.
+# /lib/pfn_helper.ko, /scenarios/*.conf, /scenarios/*/*.conf and /etc/known-issues from configs/.
 # PFN_GUEST_MODULES names further kernel modules to put in (loaded on demand with modprobe).
 #
 # The archive is named by a hash of all that goes into it.
@@ -56,7 +56,11 @@ install -m 755 "$here/init" "$root/init"
 [ "$module" = - ] || install -m 644 "$module" "$root/lib/pfn_helper.ko"
 while read -r f; do
 	case $f in
-	*.conf) cp "$f" "$root/scenarios/" ;;
+	*.conf)
+		to=$root/scenarios/${f#*/configs/scenarios/}
+		mkdir -p "${to%/*}"
+		cp "$f" "$to"
+		;;
 	*/known-issues) cp "$f" "$root/etc/" ;;
 	esac
 done <<<"$configs"

@@ -8,7 +8,7 @@
 #   /etc/pfn-env        PFN_GUEST_ENV (a file): shell assignments for init, see its header
 #   /etc/known-issues   PFN_KNOWN_ISSUES (a file), instead of the base's
 #   /user-modules/      the modules found in MODDIR (*.ko, also compressed, also below it)
-#   /scenarios/         the *.conf files of SCENARIODIR
+#   /scenarios/         the *.conf and */*.conf files of SCENARIODIR
 #   /extra/             PFN_EXTRA_FILES (paths, one per line)
 # MODDIR and SCENARIODIR may be "-" or missing. Prints OUT.
 #
@@ -54,7 +54,7 @@ if [ "$moddir" != - ]; then
 fi
 if [ "$scenarios" != - ]; then
 	mkdir "$root/scenarios"
-	find -L "$scenarios" -maxdepth 1 -name '*.conf' -exec cp {} "$root/scenarios/" \;
+	(cd "$scenarios" && find -L . -maxdepth 2 -name '*.conf' -exec cp --parents {} "$root/scenarios/" \;)
 fi
 if [ -n "${PFN_EXTRA_FILES:-}" ]; then
 	mkdir "$root/extra"

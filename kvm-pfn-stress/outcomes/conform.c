@@ -1,0 +1,555 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One cell: bring a page into its state, make one access, compare the answer with the table; then the
+ * vCPU must work on, what was refused must not have reached the page, and no reference may stay.
+ *
+ * One VM with one vCPU serves all cells; each has a memslot of its own, made before the access and
+ * deleted after it.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/compat.h"
+#include "arch/arch.h"
+#include "consumers/vcpu.h"
+#include "core/cpus.h"
+#include "core/helper.h"
+#include "core/poison.h"
+#include "core/proc.h"
+#include "core/signals.h"
+#include "oracles/outcome.h"
+#include "oracles/quiet.h"
+#include "outcomes/conform.h"
+#include "outcomes/state.h"
+#include "plugins.h"
+
+#define CELL_CTL_SLOT	1
+#define CELL_SLOT	10
+
+/*
+ * An access that has no answer after KICK_NS is kicked. It loops if KVM took so many faults for it, or
+ * if it used so much CPU time. The clock of the kick is not that of the CPU time, since that one's
+ * signals wait for the end of a system call (CONFIG_POSIX_CPU_TIMERS_TASK_WORK).
+ */
+#define KICK_NS		50000000
+#define LOOP_FAULTS	50
+#define LOOP_CPU_NS	1500000000ull
+
+/* What host and guest tell each other, in a memslot that no cell touches. */
+struct cell_ctl {
+	uint64_t op, gva;	/* what to do next, */
+	uint64_t val;		/* and what to store over 0 */
+	uint64_t status, value;	/* enum access_status, and what was loaded */
+	uint64_t good[8];	/* for the access that must work afterwards */
+};
+
+/* Runs in the guest. */
+static void cell_guest(uint64_t unused)
+{
+	struct cell_ctl *c = (struct cell_ctl *)CTL_GVA;
+
+	for (;;) {
+		uint64_t value = 0;
+		enum access_status st;
+
+		GUEST_SYNC(SYNC_PAUSE);
+		switch (c->op) {
+		case OP_STORE:
+			st = arch_store(c->gva, c->val);
+			break;
+		case OP_RMW:
+			st = arch_rmw(c->gva, 0, c->val, &value);
+			break;
+		case OP_EXEC:
+			st = arch_exec(c->gva, &value);
+			break;
+		default:
+			st = arch_load(c->gva, &value);
+		}
+		c->value = value;
+		c->status = st;
+	}
+}
+
+struct conform {
+	struct run *run;
+	struct worker *w;
+	struct kvm_vcpu *vcpu;
+	struct cell_ctl *ctl;
+	unsigned int caps;
+	timer_t kick;
+	bool mapped;		/* the guest has page tables for the test page */
+};
+
+/* The access is over, or the vCPU is lost. */
+struct answer {
+	unsigned int seen;	/* RES_BIT()s, of all KVM_RUNs that one access took */
+	struct run_outcome first;
+	bool over;
+};
+
+/* ---- judgement ---- */
+
+static void say(struct cell_result *res, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct cell_result *res, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(res->got, sizeof(res->got), fmt, ap);
+	va_end(ap);
+}
+
+/* Name of the state in rules: the word that the oracle under stress has for it, if it has one. */
+static const char *state_word(enum outcome_state s)
+{
+	return outcome_states[s].alone ? outcome_states[s].name :
+					 page_state_name(outcome_states[s].ps);
+}
+
+static void broken(struct conform *cf, const struct outcome_cell *c, const struct state *st,
+		   struct cell_result *res, enum oracle_id oracle, const char *rule, const char *detail)
+{
+	struct shared *sh = cf->run->sh;
+	int stop = atomic_load(&sh->stop);
+	struct failure f = { 0 };
+
+	snprintf(f.rule, sizeof(f.rule), "%s", rule);
+	snprintf(f.expected, sizeof(f.expected), "%s", res->expected);
+	snprintf(f.got, sizeof(f.got), "%s", res->got);
+	snprintf(f.backing, sizeof(f.backing), "%s", c->backing->name);
+	snprintf(f.state, sizeof(f.state), "%s", outcome_states[c->state].name);
+	snprintf(f.thread, sizeof(f.thread), "%s", cf->w->ws->name);
+	snprintf(f.op, sizeof(f.op), "%s", c->consumer == CONS_VCPU ? outcome_ops[c->op] :
+		 outcome_consumers[c->consumer]);
+	f.gpa = st->r->gpa;
+	f.hva = st->hva;
+	f.pfn = st->pfn;
+	fail(sh, oracle, &f, detail);
+	/* the other cells run all the same */
+	atomic_store(&sh->stop, stop);
+
+	failure_name(&f, oracle, detail);
+	snprintf(res->fingerprint, sizeof(res->fingerprint), "%s", f.fingerprint);
+	snprintf(res->known, sizeof(res->known), "%s", f.known);
+	res->verdict = CELL_FAIL;
+}
+
+/* ---- the access ---- */
+
+static void arm(struct conform *cf, bool on)
+{
+	struct itimerspec its = { 0 };
+
+	if (on)
+		its.it_value.tv_nsec = its.it_interval.tv_nsec = KICK_NS;
+	timer_settime(cf->kick, 0, &its, NULL);
+}
+
+static uint64_t faults_now(void)
+{
+	return proc_number("/sys/kernel/debug/kvm/pf_taken", 0);
+}
+
+struct effort {
+	uint64_t faults, cpu_ns;
+};
+
+static uint64_t cpu_now(void)
+{
+	return proc_cpu_ns(getpid(), syscall(SYS_gettid));
+}
+
+static struct effort effort_now(void)
+{
+	return (struct effort){ faults_now(), cpu_now() };
+}
+
+/* After a kick: has it had all that an answer could need? */
+static bool loops(const struct effort *since)
+{
+	return faults_now() - since->faults >= LOOP_FAULTS ||
+	       cpu_now() - since->cpu_ns >= LOOP_CPU_NS;
+}
+
+/* Run until the guest says that the access is over; what fails is skipped. */
+static void run_access(struct conform *cf, struct answer *a)
+{
+	struct effort since = effort_now();
+
+	memset(a, 0, sizeof(*a));
+	arm(cf, true);
+	while (!a->over) {
+		struct kvm_run *kr = cf->vcpu->run;
+		struct run_outcome o;
+		struct ucall uc;
+
+		vcpu_enter(cf->vcpu, &o);
+		worker_progress(cf->w);
+		atomic_fetch_add(&cf->w->ws->exits[o.result], 1);
+		if (o.result == RES_KICK) {
+			if (!loops(&since))
+				continue;
+			o.result = RES_LOOP;
+			since = effort_now();
+		}
+		if (!a->seen)
+			a->first = o;
+		a->seen |= RES_BIT(o.result);
+		switch (o.result) {
+		case RES_UCALL:
+			a->over = get_ucall(cf->vcpu, &uc) == UCALL_SYNC;
+			if (!a->over)
+				goto out;
+			break;
+		case RES_MMIO:
+			memset(kr->mmio.data, 0, sizeof(kr->mmio.data));
+			break;
+		default:
+			if (arch_skip_access(cf->vcpu))
+				goto out;
+		}
+	}
+	/* the last one only says that the guest goes on */
+	if (a->first.result != RES_UCALL)
+		a->seen &= ~RES_BIT(RES_UCALL);
+out:
+	arm(cf, false);
+}
+
+static void pre_fault(struct conform *cf, uint64_t gpa, struct answer *a)
+{
+	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = GUEST_PAGE_SIZE };
+	struct thread_signals before = my_signals;
+	struct effort since = effort_now();
+	bool sigbus, loop = false;
+	int err;
+
+	memset(a, 0, sizeof(*a));
+	arm(cf, true);
+	do {
+		err = ioctl(cf->vcpu->fd, KVM_PRE_FAULT_MEMORY, &range) ? errno : 0;
+		sigbus = my_signals.sigbus != before.sigbus;
+		loop = err == EINTR && !sigbus && loops(&since);
+	} while (err == EINTR && !sigbus && !loop && my_signals.kicks != before.kicks);
+	arm(cf, false);
+	worker_progress(cf->w);
+	a->first.err = err;
+	a->first.sig_code = my_signals.code;
+	a->first.sig_addr = my_signals.addr;
+	a->first.sig_lsb = my_signals.lsb;
+	switch (err) {
+	case 0:
+		a->first.result = RES_UCALL;
+		break;
+	case EINTR:
+		a->first.result = sigbus ? RES_SIGBUS : loop ? RES_LOOP : RES_EINTR;
+		break;
+	case EFAULT:
+		a->first.result = RES_EFAULT;
+		break;
+	case EHWPOISON:
+		a->first.result = RES_EHWPOISON;
+		break;
+	case ENOENT:
+		a->first.result = RES_ENOENT;
+		break;
+	default:
+		a->first.result = RES_ERRNO;
+	}
+	a->seen = RES_BIT(a->first.result);
+	a->over = true;
+}
+
+static void guest_access(struct conform *cf, enum access_op op, uint64_t gva, uint64_t val,
+			 struct answer *a)
+{
+	cf->ctl->op = op;
+	cf->ctl->gva = gva;
+	cf->ctl->val = val;
+	cf->ctl->status = ~0ull;
+	run_access(cf, a);
+}
+
+static uint64_t place_of(enum access_op op)
+{
+	return op == OP_LOAD ? PAGE_FILL_OFF : op == OP_EXEC ? PAGE_CODE_OFF : PAGE_OWN_OFF(0);
+}
+
+/* Did a completed access see and leave behind what it had to? */
+static bool content_right(struct conform *cf, const struct outcome_cell *c, const struct state *st,
+			  uint64_t val, struct cell_result *res)
+{
+	enum access_status want = c->op == OP_EXEC && !st->content ? ACCESS_TRAPPED : ACCESS_DONE;
+	uint64_t seen = c->op == OP_LOAD || c->op == OP_EXEC ? st->content : 0, now;
+
+	if (cf->ctl->status != want) {
+		say(res, "the access ended with status %lu, not %u", cf->ctl->status, want);
+		return false;
+	}
+	if (cf->ctl->value != seen) {
+		say(res, "the guest saw 0x%lx, not 0x%lx", cf->ctl->value, seen);
+		return false;
+	}
+	if (c->op == OP_LOAD || c->op == OP_EXEC)
+		return true;
+	now = *(volatile uint64_t *)(st->hva + PAGE_OWN_OFF(0));
+	if (now == val)
+		return true;
+	say(res, "the guest stored 0x%lx, the page has 0x%lx", val, now);
+	return false;
+}
+
+static bool siginfo_right(const struct state *st, const struct run_outcome *o, struct cell_result *res)
+{
+	uint64_t addr = o->sig_addr & ~(GUEST_PAGE_SIZE - 1);
+
+	if (o->sig_code == BUS_MCEERR_AR && o->sig_lsb == GUEST_PAGE_SHIFT && addr == st->hva)
+		return true;
+	say(res, "si_code %d si_addr 0x%lx si_addr_lsb %d, not %d 0x%lx %d", o->sig_code, o->sig_addr,
+	    o->sig_lsb, BUS_MCEERR_AR, st->hva, GUEST_PAGE_SHIFT);
+	return false;
+}
+
+/* One store to a page that no cell touches. */
+static bool good_store(struct conform *cf, struct answer *a)
+{
+	uint64_t val = 0x600d + cf->run->sh->cells_done;
+
+	guest_access(cf, OP_STORE, CTL_GVA + offsetof(struct cell_ctl, good), val, a);
+	return a->over && a->first.result == RES_UCALL && cf->ctl->good[0] == val;
+}
+
+static bool works_on(struct conform *cf, const struct answer *a, struct cell_result *res)
+{
+	struct answer good;
+
+	if (!a->over) {
+		say(res, "the vCPU can't go on after %s (exit_reason %u)",
+		    run_result_names[a->first.result], a->first.exit_reason);
+		return false;
+	}
+	if (good_store(cf, &good))
+		return true;
+	say(res, "a store to a good page gives %s afterwards", run_result_names[good.first.result]);
+	return false;
+}
+
+static void judge(struct conform *cf, const struct outcome_cell *c, struct state *st,
+		  const struct outcome_row *row, const struct answer *a, uint64_t val,
+		  struct cell_result *res)
+{
+	enum oracle_id oracle = outcome_states[c->state].ps == PS_POISON ? ORACLE_POISON :
+				ORACLE_OUTCOME;
+	const char *word = state_word(c->state);
+	char rule[40];
+
+	oracle_checked(cf->run, oracle, 1);
+	if (a->seen & ~row->allowed) {
+		say(res, "%s (errno %d, exit_reason %u, suberror %u)",
+		    a->first.result == RES_UCALL ? "completes" : run_result_names[a->first.result],
+		    a->first.err, a->first.exit_reason, a->first.suberror);
+		snprintf(rule, sizeof(rule), "%s-%s", run_result_names[a->first.result], word);
+		if (a->first.result == RES_UCALL)
+			broken(cf, c, st, res, oracle, "access-completed", word);
+		else
+			broken(cf, c, st, res, oracle, rule, NULL);
+	} else if (a->first.result == RES_SIGBUS && !siginfo_right(st, &a->first, res)) {
+		broken(cf, c, st, res, ORACLE_POISON, "sigbus-siginfo", NULL);
+	} else if (a->first.result == RES_MMIO &&
+		   (a->first.mmio_gpa & ~(GUEST_PAGE_SIZE - 1)) != st->r->gpa) {
+		say(res, "MMIO at 0x%lx, not in page 0x%lx", a->first.mmio_gpa, st->r->gpa);
+		broken(cf, c, st, res, ORACLE_OUTCOME, "mmio-address", NULL);
+	} else if (a->first.result == RES_UCALL && c->consumer == CONS_VCPU) {
+		oracle_checked(cf->run, ORACLE_CONTENT, 1);
+		if (!content_right(cf, c, st, val, res)) {
+			broken(cf, c, st, res, ORACLE_CONTENT, "content", word);
+		} else if (!state_shared_kept(st)) {
+			say(res, "the store reached the page of another process");
+			broken(cf, c, st, res, ORACLE_CONTENT, "shared-store", word);
+		}
+	} else if (a->first.result != RES_UCALL && !state_untouched(st)) {
+		say(res, "the access was refused and reached the page");
+		broken(cf, c, st, res, ORACLE_CONTENT, "refused-store", word);
+	}
+	if (res->verdict == CELL_FAIL)
+		return;
+	if (!works_on(cf, a, res))
+		broken(cf, c, st, res, ORACLE_OUTCOME, "vcpu-lost", word);
+}
+
+static void check_refs(struct conform *cf, const struct outcome_cell *c, struct state *st,
+		       struct cell_result *res)
+{
+	char text[96];
+
+	if (cf->run->helper_fd < 0 || !refcount_diff(st->r, 0, text, sizeof(text), &st->pfn))
+		return;
+	say(res, "%s", text);
+	broken(cf, c, st, res, ORACLE_REFCOUNT, "reference-left", state_word(c->state));
+}
+
+/* ---- one cell ---- */
+
+static void skip(struct cell_result *res, const char *why)
+{
+	res->verdict = CELL_SKIP;
+	snprintf(res->reason, sizeof(res->reason), "%s", why);
+}
+
+static const char *unsupported(const struct outcome_cell *c)
+{
+	if (c->consumer == CONS_PREFAULT && kvm_check_cap(KVM_CAP_PRE_FAULT_MEMORY) <= 0)
+		return "KVM_PRE_FAULT_MEMORY is not there (6.11)";
+	return NULL;
+}
+
+static void memslot(struct conform *cf, const struct state *st, bool there)
+{
+	vm_set_user_memory_region(cf->run->vm, CELL_SLOT, there ? st->slot_flags : 0, st->r->gpa,
+				  there ? st->r->nr * GUEST_PAGE_SIZE : 0, (void *)st->hva);
+}
+
+static void one_access(struct conform *cf, const struct outcome_cell *c, struct state *st,
+		       struct cell_result *res)
+{
+	const struct outcome_row *row = outcome_row_of(c, cf->caps);
+	uint64_t val = 0xce110000 + cf->run->sh->cells_done;
+	struct answer a;
+
+	outcome_text(row->allowed, res->expected, sizeof(res->expected));
+	if (!cf->mapped)
+		virt_map(cf->run->vm, st->r->gpa + REGION_GVA_OFFSET, st->r->gpa, 1);
+	cf->mapped = true;
+	if (!st->no_slot)
+		memslot(cf, st, true);
+	if (st->stale_root) {
+		memslot(cf, st, false);
+		memslot(cf, st, true);
+	} else {
+		/* what a change of memslots asks of the vCPU is done by KVM_RUN */
+		cf->ctl->good[0] = 0;
+		good_store(cf, &a);
+	}
+
+	state_hold(st, true);
+	if (c->consumer == CONS_PREFAULT)
+		pre_fault(cf, st->r->gpa, &a);
+	else
+		guest_access(cf, c->op, st->r->gpa + REGION_GVA_OFFSET + place_of(c->op), val, &a);
+	state_hold(st, false);
+
+	judge(cf, c, st, row, &a, val, res);
+	if (!a.over)
+		_exit(1);	/* another child goes on with a vCPU that works */
+	if (!st->no_slot)
+		memslot(cf, st, false);
+	if (res->verdict == CELL_FAIL)
+		return;
+	if (!res->got[0])
+		say(res, "%s", a.first.result == RES_UCALL ? "completes" :
+		    run_result_names[a.first.result]);
+	check_refs(cf, c, st, res);
+}
+
+static void run_cell(struct conform *cf, const struct outcome_cell *c, struct cell_result *res)
+{
+	struct shared *sh = cf->run->sh;
+	const char *why = unsupported(c);
+	struct state st = { .run = cf->run, .cell = c };
+
+	memset(res, 0, sizeof(*res));
+	if (why) {
+		skip(res, why);
+		return;
+	}
+	if (state_enter(&st))
+		one_access(cf, c, &st, res);
+	else
+		skip(res, sh->skip_reason);
+	sh->skip_reason[0] = 0;
+	state_leave(&st);
+	if (res->verdict == CELL_PASS && !res->got[0])
+		skip(res, "nothing was checked");
+}
+
+static void add_vm(struct conform *cf)
+{
+	struct run *run = cf->run;
+
+	run->vm = compat_vm_create(1, 512, cell_guest, run->vcpu);
+	arch_vm_setup(run->vm);
+	cf->vcpu = run->vcpu[0];
+	cf->ctl = mmap(NULL, GUEST_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
+	vm_set_user_memory_region(run->vm, CELL_CTL_SLOT, 0, CTL_GPA, GUEST_PAGE_SIZE, cf->ctl);
+	virt_map(run->vm, CTL_GVA, CTL_GPA, 1);
+	vcpu_args_set(cf->vcpu, 1, 0ul);
+}
+
+static void add_timer(struct conform *cf)
+{
+	struct sigevent ev = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1 };
+
+	ev._sigev_un._tid = syscall(SYS_gettid);
+	TEST_ASSERT(!timer_create(CLOCK_MONOTONIC, &ev, &cf->kick), "timer_create");
+}
+
+int conform_run(const struct scenario *sc, struct shared *sh)
+{
+	static struct outcome_cell cells[OUTCOME_MAX_CELLS];
+	unsigned int nr = outcome_cells(sc->outcomes, cells), i;
+	struct run *run = calloc(1, sizeof(*run));
+	struct worker w = { .run = run, .ws = &sh->worker[0] };
+	struct conform cf = { .run = run, .w = &w };
+	char mark[OUTCOME_NAME_MAX + 32], name[OUTCOME_NAME_MAX];
+	struct answer a;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	the_run = run;
+	me = &w;
+	run->sc = sc;
+	run->sh = sh;
+	run->nr_vcpus = 1;
+	run->ctl = sh->ctl;
+	memset(sh->ctl, 0, sizeof(*sh->ctl));
+	cf.caps = outcome_caps(&sh->caps);
+	signals_setup();
+	signals_expect_sigbus(true);
+	rcu_register_thread();
+	cpus_pin(0, 0, cpus_first(), cpus_usable());
+	run->helper_fd = sh->caps.helper ? helper_open() : -1;
+
+	w.ws->is_vcpu = true;
+	snprintf(w.ws->name, sizeof(w.ws->name), "vcpu0");
+	atomic_store(&w.ws->tid, syscall(SYS_gettid));
+	add_vm(&cf);
+	add_timer(&cf);
+	atomic_store(&w.ws->phase, W_BUSY);
+	atomic_store(&sh->nr_workers, 1);
+	atomic_store(&sh->running, 1);
+
+	run_access(&cf, &a);	/* to the first GUEST_SYNC() */
+	for (i = atomic_load(&sh->cells_done); i < nr && !run_stopping(run); i++) {
+		snprintf(mark, sizeof(mark), "kvm-pfn-stress: cell %s\n",
+			 outcome_cell_name(&cells[i], name));
+		proc_write("/dev/kmsg", mark);
+		run_cell(&cf, &cells[i], &sh->cell[i]);
+		worker_progress(&w);
+		atomic_store(&sh->cells_done, i + 1);
+	}
+	atomic_store(&sh->faults, faults_now());
+	atomic_store(&w.ws->phase, W_DONE);
+	kvm_vm_free(run->vm);
+	atomic_store(&sh->running, 0);
+	return 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How a page gets into each state of the outcome table, and out of it again.
+ */
+#ifndef OUTCOMES_STATE_H
+#define OUTCOMES_STATE_H
+
+#include "core/region.h"
+#include "outcomes/table.h"
+
+struct state {
+	struct run *run;
+	const struct outcome_cell *cell;
+	struct region *r;	/* page 0 is the one */
+	uint64_t hva;
+	uint64_t content;	/* what a load must see: the fill stamp, or 0 */
+	uint64_t pfn;		/* for the failure card */
+	uint32_t slot_flags;	/* KVM_MEM_* */
+	bool no_slot;
+	bool stale_root;	/* memslots change without a KVM_RUN before the access */
+	int poison;		/* slot in sh->poison, -1 */
+	pid_t child;		/* ST_COW: has the page too */
+	int pipe;
+};
+
+/**
+ * state_enter - a region of the cell's backing whose page 0 is in the cell's state
+ * @st: run and cell are set
+ *
+ * Return: true, or false with the reason in run->sh->skip_reason. Call state_leave() in either case.
+ */
+bool state_enter(struct state *st);
+
+/* Signal masks and handlers of the cell, for the time of the access. */
+void state_hold(struct state *st, bool on);
+
+/* After a refused access: is the page as it was, as far as the host can see? */
+bool state_untouched(const struct state *st);
+
+/* After a completed access: does the other process that shared the page have what it had? */
+bool state_shared_kept(struct state *st);
+
+void state_leave(struct state *st);
+
+#endif /* OUTCOMES_STATE_H */

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The data of the outcome table, and how to look something up. Kernel functions are those of x86 with
+ * TDP; where no version is named, 6.1, 6.12 and 7.3 agree.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "outcomes/table.h"
+
+#define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
+#define S(n)		(1u << ST_##n)
+#define R(n)		RES_BIT(RES_##n)
+#define VCPU		(1u << CONS_VCPU)
+#define PREFAULT	(1u << CONS_PREFAULT)
+#define WRITES		(1u << OP_STORE | 1u << OP_RMW)
+
+const char *const run_result_names[NR_RESULTS] = {
+	[RES_UCALL] = "ucall",
+	[RES_KICK] = "kick",
+	[RES_EFAULT] = "efault",
+	[RES_SIGBUS] = "sigbus",
+	[RES_MMIO] = "mmio",
+	[RES_INTERNAL] = "internal-error",
+	[RES_EINTR] = "eintr",
+	[RES_EHWPOISON] = "ehwpoison",
+	[RES_ERRNO] = "errno",
+	[RES_EXIT] = "exit",
+	[RES_MEMFAULT] = "memory-fault",
+	[RES_LOOP] = "loop",
+	[RES_ENOENT] = "enoent",
+};
+
+const char *const outcome_consumers[NR_CONSUMERS] = {
+	[CONS_VCPU] = "vcpu",
+	[CONS_PREFAULT] = "prefault",
+};
+
+const char *const outcome_ops[OP_NR] = { "load", "store", "rmw", "exec" };
+
+const struct outcome_state_def outcome_states[NR_STATES] = {
+	[ST_PRESENT] = { "present", "the host has touched the page", PS_MAPPED,
+		.lacks = P_RO_PTE | P_RO_UPGRADE },
+	[ST_ABSENT] = { "absent", "nobody has touched the page yet", PS_MAPPED, .needs = P_DEMAND },
+	[ST_NOT_MAPPED] = { "not-mapped", "the page is there, the host's PTE is not", PS_MAPPED,
+		.needs = P_HANDLER, .lacks = P_PRIVATE | P_RO_PTE | P_RO_UPGRADE },
+	[ST_ZERO_PAGE] = { "zero-page", "the host has only read it: the shared zero page", PS_MAPPED,
+		.needs = P_PRIVATE },
+	[ST_KSM] = { "ksm", "merged with an equal page by KSM", PS_MAPPED, .needs = P_PRIVATE },
+	[ST_COW] = { "cow", "shared with a child process since fork()", PS_MAPPED,
+		.needs = P_PRIVATE },
+	[ST_PROT_READ] = { "prot-read", "PROT_READ, the host has read the page", PS_READONLY,
+		.lacks = P_RO_PTE | P_RO_UPGRADE },
+	[ST_PROT_READ_ABSENT] = { "prot-read-absent", "PROT_READ, no PTE", PS_READONLY,
+		.needs = P_HANDLER, .lacks = P_RO_PTE | P_RO_UPGRADE },
+	[ST_RO_PTE] = { "ro-pte", "a read-only PTE in a writable VMA; the driver refuses writes",
+		PS_READONLY, .alone = true, .needs = P_RO_PTE },
+	[ST_RO_PTE_UPGRADE] = { "ro-pte-upgrade",
+		"a read-only PTE in a writable VMA; a write fault would make it writable", PS_MAPPED,
+		.alone = true, .needs = P_RO_UPGRADE },
+	[ST_HOLE] = { "hole", "no VMA", PS_HOLE, .lacks = P_RO_PTE | P_RO_UPGRADE },
+	[ST_ZAPPED] = { "zapped", "no PTE, and no fault handler to make one", PS_HOLE,
+		.needs = P_REMAPPED, .lacks = P_HANDLER },
+	[ST_BEYOND_EOF] = { "beyond-eof", "the VMA is longer than the file", PS_HOLE,
+		.needs = P_FILE },
+	[ST_PROT_NONE] = { "prot-none", "PROT_NONE, the page is there", PS_NOACCESS,
+		.lacks = P_RO_PTE | P_RO_UPGRADE },
+	[ST_PROT_NONE_ABSENT] = { "prot-none-absent", "PROT_NONE, no PTE", PS_NOACCESS,
+		.needs = P_HANDLER, .lacks = P_RO_PTE | P_RO_UPGRADE },
+	[ST_POISON] = { "poison", "hwpoison", PS_POISON, .needs = P_POISON },
+	[ST_POISON_BLOCKED] = { "poison-blocked", "hwpoison, and the vCPU's thread blocks SIGBUS",
+		PS_POISON, .alone = true, .needs = P_POISON | P_PRIVATE },
+	[ST_POISON_IGNORED] = { "poison-ignored", "hwpoison, and the process ignores SIGBUS",
+		PS_POISON, .alone = true, .needs = P_POISON | P_PRIVATE },
+	[ST_NO_SLOT] = { "no-slot", "no memslot", PS_NOSLOT, .needs = P_PRIVATE },
+	[ST_RO_SLOT] = { "ro-slot", "a memslot with KVM_MEM_READONLY", PS_ROSLOT,
+		.lacks = P_RO_PTE | P_RO_UPGRADE },
+	[ST_SLOT_CHANGED] = { "slot-changed",
+		"the memslot was deleted and added again, and the vCPU has not run since", PS_MAPPED,
+		.alone = true, .needs = P_PRIVATE },
+};
+
+const struct outcome_backing outcome_backings[] = {
+	{ "anon", "anon", "private anonymous memory",
+	  P_GUP | P_DEMAND | P_HANDLER | P_PRIVATE | P_POISON },
+	{ "memfd", "file", "a shared memfd", P_GUP | P_DEMAND | P_HANDLER | P_FILE | P_POISON },
+	{ "pfnmap-remap", "pfnmap", "VM_PFNMAP by remap_pfn_range()", P_REMAPPED },
+	{ "pfnmap-fault", "pfnmap", "VM_PFNMAP by a fault handler", P_REMAPPED | P_HANDLER },
+	{ "pfnmap-tail", "pfnmap", "VM_PFNMAP of pages whose refcount is 0",
+	  P_REMAPPED | P_HANDLER | P_TAIL },
+	{ "pfnmap-ro-pte", "pfnmap", "VM_PFNMAP, read-only PTEs", P_REMAPPED | P_HANDLER | P_RO_PTE },
+	{ "pfnmap-ro-upgrade", "pfnmap", "VM_PFNMAP, read-only PTEs until the first write",
+	  P_REMAPPED | P_HANDLER | P_RO_UPGRADE },
+	{ "mixedmap", "mixedmap", "VM_MIXEDMAP of refcounted pages", P_GUP | P_HANDLER },
+	{ "mixedmap-tail", "mixedmap", "VM_MIXEDMAP and VM_IO of pages whose refcount is 0",
+	  P_REMAPPED | P_HANDLER | P_TAIL },
+	{ "mixedmap-special", "mixedmap", "VM_MIXEDMAP of pages whose refcount is 0, without VM_IO",
+	  P_HANDLER | P_TAIL | P_REFUSED },
+};
+
+const unsigned int outcome_nr_backings = ARRAY_LEN(outcome_backings);
+
+#define ACCESSIBLE	(S(PRESENT) | S(ABSENT) | S(NOT_MAPPED) | S(ZERO_PAGE) | S(KSM) | S(COW) | \
+			 S(SLOT_CHANGED))
+
+/* The first row that matches is the answer. */
+const struct outcome_row outcome_rows[] = {
+	/* what is not there, or must not be touched at all */
+	{ .consumers = VCPU, .states = S(NO_SLOT), .ops = 1u << OP_EXEC, .allowed = R(INTERNAL),
+	  .why = "x86_emulate_instruction() can't fetch from MMIO: handle_emulation_failure()" },
+	{ .consumers = VCPU, .states = S(NO_SLOT), .allowed = R(MMIO),
+	  .why = "kvm_handle_noslot_fault(): emulated, and MMIO to the emulator" },
+	{ .consumers = PREFAULT, .states = S(NO_SLOT), .allowed = R(ENOENT),
+	  .why = "RET_PF_EMULATE is ENOENT: 6.12 kvm_tdp_map_page(), 7.3 kvm_tdp_page_prefault()" },
+	{ .states = S(HOLE), .allowed = R(EFAULT),
+	  .why = "hva_to_pfn(): no VMA is KVM_PFN_ERR_FAULT" },
+	{ .states = S(ZAPPED), .allowed = R(EFAULT),
+	  .why = "hva_to_pfn_remapped(): fixup_user_fault() gets SIGBUS from do_fault()" },
+	{ .states = S(BEYOND_EOF), .allowed = R(EFAULT),
+	  .why = "shmem_fault() gives SIGBUS, GUP EFAULT: KVM_PFN_ERR_FAULT" },
+	{ .states = S(PROT_NONE) | S(PROT_NONE_ABSENT), .allowed = R(EFAULT),
+	  .why = "GUP's check_vma_flags(), vma_permits_fault() of fixup_user_fault(); a PTE that is "
+		 "there is not asked: findings/prot-none.md" },
+	{ .states = S(POISON), .allowed = R(SIGBUS),
+	  .why = "hva_to_pfn(): GUP gives EHWPOISON; kvm_send_hwpoison_signal(), and EINTR for the "
+		 "signal" },
+	{ .states = S(POISON_BLOCKED) | S(POISON_IGNORED),
+	  .allowed = R(SIGBUS) | R(EHWPOISON) | R(EFAULT),
+	  .why = "user space must be told: findings/s3.md" },
+
+	{ .consumers = VCPU, .states = S(RO_SLOT), .ops = WRITES, .allowed = R(MMIO),
+	  .why = "KVM_HVA_ERR_RO_BAD is KVM_PFN_ERR_RO_FAULT: RET_PF_EMULATE, and MMIO to the "
+		 "emulator" },
+
+	/* pages without a refcount, before the rework of 6.13 */
+	{ .lacks = P_REMAPPED, .needs = P_REFUSED, .allowed = R(EFAULT),
+	  .why = "GUP refuses special PTEs; without VM_IO or VM_PFNMAP hva_to_pfn() does not look "
+		 "at the PTE itself" },
+	{ .needs = P_TAIL | P_REMAPPED, .nocaps = C_UNREFCOUNTED, .states = S(PROT_READ),
+	  .ops = WRITES, .allowed = R(EFAULT) | R(MMIO) | R(INTERNAL),
+	  .why = "hva_to_pfn_remapped(): KVM_PFN_ERR_RO_FAULT comes before kvm_try_get_pfn()" },
+	{ .needs = P_TAIL | P_REMAPPED, .nocaps = C_UNREFCOUNTED, .allowed = R(EFAULT),
+	  .why = "until 6.12 hva_to_pfn_remapped(): kvm_try_get_pfn() refuses refcount 0" },
+
+	/* read only */
+	{ .consumers = VCPU, .states = S(PROT_READ_ABSENT), .needs = P_REMAPPED, .ops = WRITES,
+	  .allowed = R(EFAULT),
+	  .why = "hva_to_pfn_remapped(): vma_permits_fault() of fixup_user_fault()" },
+	{ .consumers = VCPU, .states = S(PROT_READ), .needs = P_REMAPPED, .ops = 1u << OP_STORE,
+	  .allowed = R(MMIO),
+	  .why = "hva_to_pfn_remapped(): a PTE that is there and read only is KVM_PFN_ERR_RO_FAULT: "
+		 "emulated, and the emulator takes it for MMIO" },
+	{ .consumers = VCPU, .states = S(PROT_READ), .needs = P_REMAPPED, .ops = 1u << OP_RMW,
+	  .allowed = R(MMIO) | R(INTERNAL),
+	  .why = "the same; emulator_cmpxchg_emulated() gives up with X86EMUL_UNHANDLEABLE" },
+	{ .consumers = VCPU, .states = S(PROT_READ) | S(PROT_READ_ABSENT), .lacks = P_REMAPPED,
+	  .ops = WRITES, .allowed = R(EFAULT),
+	  .why = "GUP's check_vma_flags()" },
+	{ .consumers = VCPU, .states = S(RO_PTE), .ops = 1u << OP_STORE,
+	  .allowed = R(MMIO) | R(EFAULT),
+	  .why = "hva_to_pfn_remapped(): KVM_PFN_ERR_RO_FAULT, emulated as MMIO; EFAULT if the "
+		 "handler were asked" },
+	{ .consumers = VCPU, .states = S(RO_PTE), .ops = 1u << OP_RMW,
+	  .allowed = R(MMIO) | R(INTERNAL) | R(EFAULT),
+	  .why = "the same; emulator_cmpxchg_emulated() gives up with X86EMUL_UNHANDLEABLE" },
+	{ .consumers = VCPU, .states = S(RO_PTE_UPGRADE), .ops = WRITES, .allowed = R(UCALL),
+	  .why = "KVM_PFN_ERR_RO_FAULT, emulated: the emulator's write to user memory "
+		 "(kvm_vcpu_write_guest(), __try_cmpxchg_user()) faults on the host and the handler "
+		 "makes the PTE writable" },
+
+	/* all the rest is memory */
+	{ .states = ACCESSIBLE | S(RO_SLOT) | S(PROT_READ) | S(PROT_READ_ABSENT) | S(RO_PTE) |
+		    S(RO_PTE_UPGRADE), .allowed = R(UCALL),
+	  .why = "hva_to_pfn_fast(), hva_to_pfn_slow(), hva_to_pfn_remapped()" },
+};
+
+const unsigned int outcome_nr_rows = ARRAY_LEN(outcome_rows);
+
+bool outcome_group(const char *group)
+{
+	return outcome_cells(group, NULL);
+}
+
+static bool state_fits(enum outcome_state s, unsigned int props)
+{
+	const struct outcome_state_def *d = &outcome_states[s];
+
+	return (props & d->needs) == d->needs && !(props & d->lacks);
+}
+
+/* A pre-fault is always a read, and only that. */
+static bool op_fits(enum outcome_consumer c, enum access_op op)
+{
+	return c != CONS_PREFAULT || op == OP_LOAD;
+}
+
+unsigned int outcome_cells(const char *group, struct outcome_cell *cells)
+{
+	unsigned int n = 0, b, c, s, op;
+
+	for (b = 0; b < outcome_nr_backings; b++) {
+		const struct outcome_backing *ob = &outcome_backings[b];
+
+		if (strcmp(ob->group, group))
+			continue;
+		for (c = 0; c < NR_CONSUMERS; c++)
+			for (s = 0; s < NR_STATES; s++)
+				for (op = 0; op < OP_NR; op++) {
+					if (!state_fits(s, ob->props) || !op_fits(c, op))
+						continue;
+					if (cells)
+						cells[n] = (struct outcome_cell){ c, ob, s, op };
+					n++;
+				}
+	}
+	return n;
+}
+
+const char *outcome_cell_name(const struct outcome_cell *c, char *buf)
+{
+	snprintf(buf, OUTCOME_NAME_MAX, "outcomes/%s/%s/%s/%s", outcome_consumers[c->consumer],
+		 c->backing->name, outcome_states[c->state].name, outcome_ops[c->op]);
+	return buf;
+}
+
+static bool in_mask(unsigned int mask, unsigned int n)
+{
+	return !mask || (mask & (1u << n));
+}
+
+static const struct outcome_row *find_row(enum outcome_consumer c, unsigned int props,
+					  enum outcome_state s, enum access_op op, unsigned int caps)
+{
+	unsigned int i;
+
+	for (i = 0; i < outcome_nr_rows; i++) {
+		const struct outcome_row *r = &outcome_rows[i];
+
+		if (in_mask(r->consumers, c) && in_mask(r->states, s) && in_mask(r->ops, op) &&
+		    (props & r->needs) == r->needs && !(props & r->lacks) &&
+		    (caps & r->caps) == r->caps && !(caps & r->nocaps))
+			return r;
+	}
+	return NULL;
+}
+
+const struct outcome_row *outcome_row_of(const struct outcome_cell *c, unsigned int caps)
+{
+	return find_row(c->consumer, c->backing->props, c->state, c->op, caps);
+}
+
+unsigned int outcome_under_stress(unsigned int props, enum page_state ps, enum access_op op,
+				  unsigned int caps)
+{
+	unsigned int s, all = 0;
+
+	for (s = 0; s < NR_STATES; s++) {
+		const struct outcome_row *r;
+
+		if (outcome_states[s].alone || outcome_states[s].ps != ps)
+			continue;
+		r = find_row(CONS_VCPU, props, s, op, caps);
+		if (r)
+			all |= r->allowed;
+	}
+	return all;
+}
+
+const char *outcome_text(unsigned int allowed, char *buf, size_t len)
+{
+	unsigned int r, n = 0;
+
+	buf[0] = 0;
+	for (r = 0; r < NR_RESULTS && n < len; r++)
+		if (allowed & RES_BIT(r))
+			n += snprintf(buf + n, len - n, "%s%s", n ? " or " : "",
+				      r == RES_UCALL ? "completes" : run_result_names[r]);
+	return buf;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The outcome table: what each way from a gfn to a pfn must answer, for each kind of host memory in
+ * each state. One truth for the conformance run (outcomes/conform.c: one cell after the other, alone),
+ * for the outcome oracle (oracles/outcome.c: under stress), for the runner (which cells there are,
+ * before anything runs) and for docs/outcomes.md. libc only.
+ *
+ * A cell is (consumer, backing, state, access). Backings and states have properties; a cell exists
+ * where they fit. Its answer is that of the first row that matches.
+ */
+#ifndef OUTCOMES_TABLE_H
+#define OUTCOMES_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "guest.h"
+
+/* How a KVM_RUN or an ioctl ended. Names in run_result_names[]. */
+enum run_result {
+	RES_UCALL,	/* the guest wants something: the access is over; an ioctl: 0 */
+	RES_KICK,	/* EINTR, and this thread's signal handler ran */
+	RES_EFAULT,	/* EFAULT */
+	RES_SIGBUS,	/* EINTR, and SIGBUS arrived in this thread */
+	RES_MMIO,	/* KVM_EXIT_MMIO */
+	RES_INTERNAL,	/* KVM_EXIT_INTERNAL_ERROR */
+	RES_EINTR,	/* EINTR without any signal: never right */
+	RES_EHWPOISON,	/* EHWPOISON */
+	RES_ERRNO,	/* another errno */
+	RES_EXIT,	/* another exit reason */
+	RES_MEMFAULT,	/* EFAULT and KVM_EXIT_MEMORY_FAULT */
+	RES_LOOP,	/* no answer: faults again and again until it is kicked */
+	RES_ENOENT,	/* ENOENT */
+	NR_RESULTS
+};
+
+extern const char *const run_result_names[NR_RESULTS];
+
+#define RES_BIT(r)	(1u << (r))
+
+/* Who makes KVM resolve a gfn. */
+enum outcome_consumer {
+	CONS_VCPU,	/* an access of the guest: KVM_RUN */
+	CONS_PREFAULT,	/* KVM_PRE_FAULT_MEMORY */
+	NR_CONSUMERS
+};
+
+/* What a page may be when it is accessed. */
+enum outcome_state {
+	ST_PRESENT,		/* the host has touched it */
+	ST_ABSENT,		/* nobody has touched it */
+	ST_NOT_MAPPED,		/* the page is there, the PTE is not */
+	ST_ZERO_PAGE,		/* the host has read it only */
+	ST_KSM,			/* merged */
+	ST_COW,			/* shared with a child after fork() */
+	ST_PROT_READ,
+	ST_PROT_READ_ABSENT,
+	ST_RO_PTE,		/* read-only PTE, writable VMA; a write fault is refused by SIGBUS */
+	ST_RO_PTE_UPGRADE,	/* ... a write fault makes it writable */
+	ST_HOLE,		/* no VMA */
+	ST_ZAPPED,		/* no PTE, and no handler that could make one */
+	ST_BEYOND_EOF,		/* the VMA is longer than the file */
+	ST_PROT_NONE,
+	ST_PROT_NONE_ABSENT,
+	ST_POISON,
+	ST_POISON_BLOCKED,	/* poison, and the thread has SIGBUS blocked */
+	ST_POISON_IGNORED,	/* poison, and the process ignores SIGBUS */
+	ST_NO_SLOT,
+	ST_RO_SLOT,
+	ST_SLOT_CHANGED,	/* the memslot was deleted and added again just before */
+	NR_STATES
+};
+
+struct outcome_state_def {
+	const char *name;
+	const char *describe;
+	enum page_state ps;	/* what the oracle under stress calls it */
+	bool alone;		/* never happens under stress */
+	unsigned int needs;	/* P_*: backings that can be in this state have all of them, */
+	unsigned int lacks;	/* and none of these */
+};
+
+/* Properties of backings. */
+#define P_GUP		(1u << 0)	/* get_user_pages() finds the page */
+#define P_REMAPPED	(1u << 1)	/* VM_IO or VM_PFNMAP: KVM reads the PTE itself */
+#define P_TAIL		(1u << 2)	/* struct pages whose refcount is 0 */
+#define P_REFUSED	(1u << 3)	/* neither GUP nor KVM can find a pfn */
+#define P_DEMAND	(1u << 4)	/* a fault brings a page that was not there before */
+#define P_HANDLER	(1u << 5)	/* a fault brings the PTE back */
+#define P_PRIVATE	(1u << 6)	/* private anonymous memory in 4 KiB pages */
+#define P_FILE		(1u << 7)	/* a file that can be shorter than its mapping */
+#define P_POISON	(1u << 8)	/* can be poisoned and healed */
+#define P_RO_PTE	(1u << 9)	/* PTEs are read only, a write fault is refused */
+#define P_RO_UPGRADE	(1u << 10)	/* PTEs are read only, a write fault is granted */
+
+/* What kernels differ in; found by probing (probe.c). */
+#define C_UNREFCOUNTED	(1u << 0)	/* maps pages without a refcount (6.13) */
+
+struct outcome_backing {
+	const char *name;
+	const char *group;	/* of the scenario: outcomes = GROUP */
+	const char *describe;
+	unsigned int props;
+};
+
+struct outcome_row {
+	unsigned int consumers;	/* masks; 0 means all */
+	unsigned int states;
+	unsigned int ops;
+	unsigned int needs, lacks;	/* properties of the backing */
+	unsigned int caps, nocaps;	/* capabilities of the kernel */
+	unsigned int allowed;		/* RES_BIT()s */
+	const char *why;
+};
+
+struct outcome_cell {
+	enum outcome_consumer consumer;
+	const struct outcome_backing *backing;
+	enum outcome_state state;
+	enum access_op op;
+};
+
+extern const char *const outcome_consumers[NR_CONSUMERS];
+extern const struct outcome_state_def outcome_states[NR_STATES];
+extern const char *const outcome_ops[OP_NR];
+extern const struct outcome_backing outcome_backings[];
+extern const unsigned int outcome_nr_backings;
+extern const struct outcome_row outcome_rows[];
+extern const unsigned int outcome_nr_rows;
+
+#define OUTCOME_MAX_CELLS	256	/* of one group */
+#define OUTCOME_NAME_MAX	96
+
+/* Is there a group of this name? */
+bool outcome_group(const char *group);
+
+/**
+ * outcome_cells - the cells of a group, in the order in which they run
+ * @group: name
+ * @cells: filled in; room for OUTCOME_MAX_CELLS, or NULL to count
+ *
+ * Return: how many.
+ */
+unsigned int outcome_cells(const char *group, struct outcome_cell *cells);
+
+/* "outcomes/vcpu/anon/poison/load"; @buf has room for OUTCOME_NAME_MAX. Returns @buf. */
+const char *outcome_cell_name(const struct outcome_cell *c, char *buf);
+
+/**
+ * outcome_row - the answer to a cell
+ * @c: cell
+ * @caps: C_* of the kernel
+ *
+ * Return: the row; NULL when there is none, which a unit test excludes.
+ */
+const struct outcome_row *outcome_row_of(const struct outcome_cell *c, unsigned int caps);
+
+/**
+ * outcome_under_stress - what an access of a vCPU may end in, by what the oracle knows
+ * @props: P_* of the backing
+ * @ps: state of the page
+ * @op: access
+ * @caps: C_* of the kernel
+ *
+ * Return: RES_BIT()s: all answers of the states that @ps may stand for.
+ */
+unsigned int outcome_under_stress(unsigned int props, enum page_state ps, enum access_op op,
+				  unsigned int caps);
+
+/* "completes or mmio"; returns @buf. */
+const char *outcome_text(unsigned int allowed, char *buf, size_t len);
+
+#endif /* OUTCOMES_TABLE_H */

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Cells of the outcome table: a conformance scenario has a result for each, and each is a line of KTAP.
+ * Which cells there are is known before anything runs, and whatever happens each gets a verdict.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "runner.h"
+#include "../../kvm-pfn-stress/outcomes/table.h"
+
+static void set_text(json_t *o, const char *key, const char *value)
+{
+	json_t *s = json_string(value);
+
+	json_object_set_new(o, key, s ? s : json_string("(not text)"));
+}
+
+static const char *get_text(json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static enum verdict verdict_of(json_t *cell)
+{
+	const char *s = get_text(cell, "verdict");
+
+	for (enum verdict v = VERDICT_PASS; v <= VERDICT_SKIP; v++)
+		if (!strcmp(s, verdict_name(v)))
+			return v;
+	return VERDICT_NONE;
+}
+
+static void set_verdict(json_t *cell, enum verdict v)
+{
+	set_text(cell, "verdict", verdict_name(v));
+}
+
+void cells_reset(struct srun *s)
+{
+	static struct outcome_cell cells[OUTCOME_MAX_CELLS];
+	unsigned int nr = outcome_cells(s->conf.outcomes, cells);
+	char name[OUTCOME_NAME_MAX];
+
+	if (!s->cells)
+		s->cells = json_array();
+	json_array_clear(s->cells);
+	for (unsigned int i = 0; i < nr; i++) {
+		json_t *cell = json_object();
+
+		set_text(cell, "name", outcome_cell_name(&cells[i], name));
+		set_verdict(cell, VERDICT_NONE);
+		json_array_append_new(s->cells, cell);
+	}
+}
+
+static json_t *find(const struct srun *s, const char *name)
+{
+	json_t *cell;
+	size_t i;
+
+	json_array_foreach(s->cells, i, cell)
+		if (!strcmp(get_text(cell, "name"), name))
+			return cell;
+	return NULL;
+}
+
+void cells_event(struct srun *s, const struct event *ev)
+{
+	static const char * const texts[] = { "expected", "got", "reason", "fingerprint" };
+	const char *verdict = event_text(ev, "verdict", "fail");
+	json_t *cell = find(s, event_text(ev, "name", ""));
+
+	if (!cell || verdict_of(cell) != VERDICT_NONE)
+		return;
+	set_text(cell, "verdict", verdict);
+	if (verdict_of(cell) == VERDICT_NONE)
+		set_verdict(cell, VERDICT_FAIL);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (*event_text(ev, texts[i], ""))
+			set_text(cell, texts[i], event_text(ev, texts[i], ""));
+}
+
+size_t cells_count(const struct srun *s, enum verdict v)
+{
+	json_t *cell;
+	size_t i, n = 0;
+
+	json_array_foreach(s->cells, i, cell)
+		n += verdict_of(cell) == v;
+	return n;
+}
+
+bool cells_have(const struct srun *s, const char *fingerprint)
+{
+	json_t *cell;
+	size_t i;
+
+	json_array_foreach(s->cells, i, cell)
+		if (!strcmp(get_text(cell, "fingerprint"), fingerprint))
+			return true;
+	return false;
+}
+
+void cells_match_known(struct run *run, struct srun *s)
+{
+	json_t *cell;
+	size_t i;
+
+	json_array_foreach(s->cells, i, cell) {
+		const char *fingerprint = get_text(cell, "fingerprint"), *id;
+
+		if (!*fingerprint)
+			continue;
+		id = known_match(run->known, fingerprint, run->kernel_release, time(NULL));
+		set_verdict(cell, id ? VERDICT_PASS : VERDICT_FAIL);
+		if (id)
+			set_text(cell, "known", id);
+	}
+}
+
+/* The last cell that the program named on the console. */
+static json_t *last_begun(const struct run *run, const struct srun *s)
+{
+	static const char mark[] = "kvm-pfn-stress: cell ";
+	char *text = console_part(run, s), *at, *line = NULL;
+	json_t *cell = NULL;
+
+	for (at = text; at && (at = strstr(at, mark)); at += strlen(mark))
+		line = at + strlen(mark);
+	if (line) {
+		line[strcspn(line, "\r\n")] = '\0';
+		cell = find(s, line);
+	}
+	free(text);
+	return cell;
+}
+
+/* What has no result now gets none any more: one of them is to blame if the kernel died. */
+void cells_finish(struct run *run, struct srun *s)
+{
+	json_t *cell, *begun = NULL;
+	size_t i;
+
+	if (s->verdict != VERDICT_SKIP && s->boot && s->said == VERDICT_NONE)
+		begun = last_begun(run, s);
+	json_array_foreach(s->cells, i, cell) {
+		if (verdict_of(cell) != VERDICT_NONE)
+			continue;
+		if (s->verdict == VERDICT_FAIL && (cell == begun || s->said != VERDICT_NONE)) {
+			set_verdict(cell, VERDICT_FAIL);
+			set_text(cell, "expected", "a result");
+			set_text(cell, "got", "none");
+			continue;
+		}
+		set_verdict(cell, VERDICT_SKIP);
+		set_text(cell, "reason", *s->reason ? s->reason : "the machine did not live to run it");
+	}
+}
