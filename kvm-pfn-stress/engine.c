@@ -211,8 +211,14 @@ static bool add_regions(struct run *run)
 /* Before the regions: guest_memfd belongs to a VM. */
 static void add_vm(struct run *run)
 {
+	void (*created)(struct kvm_vm *vm) = NULL;
+	unsigned int v;
+
+	for (v = 0; v < run->nr_vcpus; v++)
+		if (run->worker[v]->consumer->vm_created)
+			created = run->worker[v]->consumer->vm_created;
 	run->vm = compat_vm_create(run->nr_vcpus, engine_pages(run->sc) / 256 + 512, guest_main,
-				   run->vcpu);
+				   run->vcpu, created);
 	arch_vm_setup(run->vm);
 }
 
@@ -307,6 +313,7 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 	refcount_check(run);
 	level_check(run);
 	durability_check(run);
+	dirty_check(run);
 	kvm_vm_free(run->vm);
 	regions_destroy(run);
 	atomic_store(&sh->running, 0);

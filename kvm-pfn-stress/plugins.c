@@ -32,6 +32,8 @@
 	X(thp)
 
 #define CONSUMERS(X) \
+	X(dirty_log) \
+	X(dirty_ring) \
 	X(prefault) \
 	X(sweep) \
 	X(vcpu)

@@ -56,13 +56,19 @@ struct backing_ops {
 	int (*refs)(struct region *r, unsigned int page, char *buf, size_t len, uint64_t *pfn);
 };
 
+struct kvm_vm;
+
 struct consumer_ops {
 	const char *name;
 	const char *describe;
 	/* NULL, or why it can't run here. Main thread, before there is a VM. */
 	const char *(*unsupported)(struct run *run);
+	/* Main thread: the VM has no vCPUs and no regions yet. */
+	void (*vm_created)(struct kvm_vm *vm);
 	/* Main thread: the VM and its regions exist, no worker runs yet. */
 	void (*setup)(struct worker *w);
+	/* KVM_RUN returned with this exit reason: was it for the consumer? Then the vCPU goes on. */
+	bool (*exit)(struct worker *w, uint32_t reason);
 	/* Runs until run_stopping(); parks when the engine asks for quiet. */
 	void (*run)(struct worker *w);
 };

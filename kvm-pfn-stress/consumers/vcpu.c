@@ -95,6 +95,9 @@ int vcpu_step(struct worker *w)
 			__atomic_store_n(&g->mmio, 1, __ATOMIC_RELEASE);
 			continue;
 		default:
+			if (o.result == RES_EXIT && w->consumer->exit &&
+			    w->consumer->exit(w, o.exit_reason))
+				continue;
 			if (!outcome_check(w, &o))
 				return -1;
 			if (arch_skip_access(vcpu)) {

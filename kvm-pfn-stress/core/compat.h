@@ -82,25 +82,37 @@ struct kvm_pre_fault_memory {
  * @pages: pages of page tables and program that slot 0 must have room for, beyond the default
  * @code: first function
  * @vcpus: filled in
+ * @created: NULL, or called when there are no vCPUs yet
  *
  * Return: the VM. Ends the process by TEST_ASSERT when it can't be made.
  */
 static inline struct kvm_vm *compat_vm_create(uint32_t nr, uint64_t pages, void *code,
-					      struct kvm_vcpu **vcpus)
+					      struct kvm_vcpu **vcpus,
+					      void (*created)(struct kvm_vm *vm))
 {
 	/* The library counts page tables only: N / 512 * 2 pages for N pages asked for. */
 	uint64_t extra = pages * 256;
-#ifdef LIBKVM_6_1
-	struct kvm_vm *vm = __vm_create_with_vcpus(VM_MODE_DEFAULT, nr, extra, code, vcpus);
+	struct kvm_vm *vm;
 	uint32_t i;
 
+#ifdef LIBKVM_6_1
+	vm = __vm_create(VM_MODE_DEFAULT, nr, extra);
+#else
+	vm = __vm_create(VM_SHAPE_DEFAULT, nr, extra);
+#endif
+	if (created)
+		created(vm);
+	for (i = 0; i < nr; i++)
+		vcpus[i] = vm_vcpu_add(vm, i, code);
+#ifdef LIBKVM_6_1
 	vm_init_descriptor_tables(vm);
 	for (i = 0; i < nr; i++)
 		vcpu_init_descriptor_tables(vcpus[i]);
-	return vm;
-#else
-	return __vm_create_with_vcpus(VM_SHAPE_DEFAULT, nr, extra, code, vcpus);
 #endif
+#ifdef LIBKVM_7
+	kvm_arch_vm_finalize_vcpus(vm);
+#endif
+	return vm;
 }
 
 #endif /* CORE_COMPAT_H */

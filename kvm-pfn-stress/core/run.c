@@ -21,6 +21,7 @@ const char *const oracle_names[NR_ORACLES] = {
 	[ORACLE_POISON] = "poison",
 	[ORACLE_LEVEL] = "level",
 	[ORACLE_DURABILITY] = "durability",
+	[ORACLE_DIRTY_LOG] = "dirty-log",
 	[ORACLE_LIVENESS] = "liveness",
 	[ORACLE_KERNEL_LOG] = "kernel-log",
 	[ORACLE_RESOURCES] = "resources",

@@ -32,4 +32,7 @@ void level_check(struct run *run);
 /* What guests wrote to a file is on its disk. Unmaps the regions of files. */
 void durability_check(struct run *run);
 
+/* Oracle 9 (oracles/dirty.h) looks while the guest runs; says here if it had no log to look at. */
+void dirty_check(struct run *run);
+
 #endif /* ORACLES_QUIET_H */

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Dirty logging by bitmap: all memslots are logged, and vCPU threads harvest the log of one between
+ * their runs, while the other vCPUs store. Reading clears it (kvm_get_dirty_log_protect()), or a call
+ * of its own does (KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, kvm_clear_dirty_log_protect()), turn by turn.
+ *
+ *	vCPU					harvester
+ *	----					---------
+ *	store: SPTE writable, no fault		bitmap: xchg 0
+ *						write-protect, flush TLBs
+ *	store: fault, mark_page_dirty()		<- else the store is in no log: lost in a migration
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "core/compat.h"
+#include "consumers/vcpu.h"
+#include "injectors/inject.h"
+#include "oracles/dirty.h"
+#include "plugins.h"
+
+#define TURN_EVERY	16
+
+static struct dirty_track *track[MAX_REGIONS];
+static pthread_mutex_t harvesting = PTHREAD_MUTEX_INITIALIZER;
+static bool manual;
+
+static void dirty_setup(struct worker *w)
+{
+	struct run *run = w->run;
+	unsigned int i;
+
+	if (track[0])
+		return;
+	for (i = 0; i < run->nr_regions; i++)
+		track[i] = dirty_track_start(run->region[i]);
+}
+
+static void set_manual(struct worker *w, bool on)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, .args = { on } };
+
+	if (manual == on)
+		return;
+	if (ioctl(w->run->vm->fd, KVM_ENABLE_CAP, &cap))
+		inject_broken(w, NULL, "manual-dirty-log-protect");
+	manual = on;
+}
+
+/* The memslot may be gone: then there is no log, and nothing is known when it comes back. */
+static bool failed(struct worker *w, struct dirty_track *t, const char *what)
+{
+	if (errno != ENOENT)
+		inject_broken(w, t->r, what);
+	t->valid = false;
+	return true;
+}
+
+static bool harvest(struct worker *w, struct dirty_track *t)
+{
+	struct kvm_dirty_log get = { .slot = t->r->slot, .dirty_bitmap = t->log };
+	struct kvm_clear_dirty_log clear = { .slot = t->r->slot, .num_pages = t->r->nr,
+					     .dirty_bitmap = t->log };
+
+	if (ioctl(w->run->vm->fd, KVM_GET_DIRTY_LOG, &get))
+		return !failed(w, t, "get-dirty-log");
+	if (manual && ioctl(w->run->vm->fd, KVM_CLEAR_DIRTY_LOG, &clear))
+		return !failed(w, t, "clear-dirty-log");
+	return true;
+}
+
+static void dirty_turn(struct worker *w)
+{
+	struct dirty_track *t = track[rng_below(&w->rng, w->run->nr_regions)];
+
+	if (pthread_mutex_trylock(&harvesting))
+		return;
+	set_manual(w, rng_below(&w->rng, 2));
+	record_op(w, manual ? "get, clear dirty log" : "get dirty log", t->r->gpa, t->r->nr);
+	dirty_before(t);
+	if (harvest(w, t))
+		dirty_after(t, manual ? "dirty-manual" : "dirty-bitmap");
+	pthread_mutex_unlock(&harvesting);
+}
+
+static void dirty_run(struct worker *w)
+{
+	vcpu_loop(w, TURN_EVERY, dirty_turn);
+}
+
+const struct consumer_ops consumer_dirty_log = {
+	.name = "dirty-log",
+	.describe = "vCPUs, and the dirty log of a memslot read and cleared between their runs",
+	.setup = dirty_setup,
+	.run = dirty_run,
+};

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Dirty logging by rings (KVM_CAP_DIRTY_LOG_RING): one for each vCPU, harvested by vCPU threads between
+ * their runs, while the other vCPUs store. Now and then nobody harvests until a ring is full
+ * (KVM_EXIT_DIRTY_RING_FULL).
+ *
+ *	vCPU					harvester
+ *	----					---------
+ *	store: SPTE writable, no fault		take the entries, KVM_RESET_DIRTY_RINGS:
+ *						write-protect what was in them, flush TLBs
+ *	store: fault, kvm_dirty_ring_push()	<- else the store is in no ring: lost in a migration
+ */
+#include <pthread.h>
+
+#include "core/compat.h"
+#include "consumers/vcpu.h"
+#include "injectors/inject.h"
+#include "oracles/dirty.h"
+#include "plugins.h"
+
+#define TURN_EVERY	16
+#define RING_BYTES	16384
+
+static struct dirty_track *track[MAX_REGIONS];
+static uint32_t fetch[GUEST_MAX_VCPUS];	/* the next entry of each ring */
+static pthread_mutex_t harvesting = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool lazy;		/* until a ring is full */
+
+static const char *ring_unsupported(struct run *run)
+{
+	(void)run;
+	if (!kvm_has_cap(KVM_CAP_DIRTY_LOG_RING) && !kvm_has_cap(KVM_CAP_DIRTY_LOG_RING_ACQ_REL))
+		return "this kernel has no KVM_CAP_DIRTY_LOG_RING";
+	return NULL;
+}
+
+static void ring_vm_created(struct kvm_vm *vm)
+{
+	vm_enable_dirty_ring(vm, RING_BYTES);
+}
+
+static void ring_setup(struct worker *w)
+{
+	struct run *run = w->run;
+	unsigned int i;
+
+	vcpu_map_dirty_ring(run->vcpu[w->id]);
+	if (track[0])
+		return;
+	for (i = 0; i < run->nr_regions; i++)
+		track[i] = dirty_track_start(run->region[i]);
+}
+
+static void take_entry(struct run *run, const struct kvm_dirty_gfn *gfn)
+{
+	unsigned int i;
+
+	for (i = 0; i < run->nr_regions; i++)
+		if (run->region[i]->slot == gfn->slot && gfn->offset < run->region[i]->nr)
+			dirty_logged(track[i], gfn->offset);
+}
+
+static void take_ring(struct run *run, unsigned int v)
+{
+	struct kvm_dirty_gfn *ring = run->vcpu[v]->dirty_gfns, *e;
+	uint32_t nr = RING_BYTES / sizeof(*ring);
+
+	for (;;) {
+		e = &ring[fetch[v] % nr];
+		/* pairs with the smp_wmb() of kvm_dirty_ring_push() */
+		if (__atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) != KVM_DIRTY_GFN_F_DIRTY)
+			return;
+		take_entry(run, e);
+		__atomic_store_n(&e->flags, KVM_DIRTY_GFN_F_RESET, __ATOMIC_RELEASE);
+		fetch[v]++;
+	}
+}
+
+/* Holds harvesting. */
+static void harvest(struct worker *w)
+{
+	struct run *run = w->run;
+	unsigned int i;
+
+	record_op(w, "harvest dirty rings", 0, 0);
+	for (i = 0; i < run->nr_regions; i++)
+		dirty_before(track[i]);
+	for (i = 0; i < run->nr_vcpus; i++)
+		if (run->vcpu[i]->dirty_gfns)
+			take_ring(run, i);
+	if (__vm_ioctl(run->vm, KVM_RESET_DIRTY_RINGS, NULL) < 0)
+		inject_broken(w, NULL, "reset-dirty-rings");
+	for (i = 0; i < run->nr_regions; i++)
+		dirty_after(track[i], "dirty-ring");
+}
+
+static void ring_turn(struct worker *w)
+{
+	if (atomic_load(&lazy) || pthread_mutex_trylock(&harvesting))
+		return;
+	harvest(w);
+	atomic_store(&lazy, !rng_below(&w->rng, 32));
+	pthread_mutex_unlock(&harvesting);
+}
+
+static bool ring_exit(struct worker *w, uint32_t reason)
+{
+	if (reason != KVM_EXIT_DIRTY_RING_FULL)
+		return false;
+	pthread_mutex_lock(&harvesting);
+	count(w->run->sh, "dirty-ring", "full", 1);
+	harvest(w);
+	atomic_store(&lazy, false);
+	pthread_mutex_unlock(&harvesting);
+	return true;
+}
+
+static void ring_run(struct worker *w)
+{
+	vcpu_loop(w, TURN_EVERY, ring_turn);
+}
+
+const struct consumer_ops consumer_dirty_ring = {
+	.name = "dirty-ring",
+	.describe = "vCPUs, and their dirty rings harvested and reset between their runs",
+	.unsupported = ring_unsupported,
+	.vm_created = ring_vm_created,
+	.setup = ring_setup,
+	.exit = ring_exit,
+	.run = ring_run,
+};

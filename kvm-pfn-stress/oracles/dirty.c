@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which page must be in a dirty log? The guest keeps the stamp of its last store for each page and vCPU
+ * (ctl_own()), with the number of the access in it. Time goes down:
+ *
+ *	harvester			guest
+ *	---------			-----
+ *	read and clear log k - 1
+ *	seq = number of the access	(stores up to here may be in log k - 1 or k)
+ *	own stamps: cleared[]
+ *					++number > seq
+ *					store
+ *					own = stamp with the number
+ *	own stamps: before[]		differs from cleared[], and its number is above seq: the store
+ *					began after log k - 1 was cleared, and is over
+ *	read log k			<- the page must be in it
+ *
+ * Exact, whatever else runs. What else is in the log is counted: a write that was under way, a
+ * compare-and-exchange that failed, a writable SPTE that a read made (make_spte() logs those).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/compat.h"
+#include "oracles/dirty.h"
+#include "oracles/quiet.h"
+#include "plugins.h"
+
+static bool logging;
+
+#define LONG_BITS	(8 * sizeof(unsigned long))
+/* Numbers in stamps have 16 bits. */
+#define SEQ_MAX		0x4000u
+
+static size_t log_bytes(const struct region *r)
+{
+	return (r->nr + LONG_BITS - 1) / LONG_BITS * sizeof(unsigned long);
+}
+
+struct dirty_track *dirty_track_start(struct region *r)
+{
+	struct dirty_track *t = calloc(1, sizeof(*t));
+	size_t nr = r->run->nr_vcpus * r->nr;
+
+	t->r = r;
+	t->word = calloc(r->nr, sizeof(*t->word));
+	t->cleared = calloc(nr, sizeof(*t->cleared));
+	t->before = calloc(nr, sizeof(*t->before));
+	t->log = calloc(1, log_bytes(r));
+	logging = true;
+	r->slot_flags |= KVM_MEM_LOG_DIRTY_PAGES;
+	vm_set_user_memory_region(r->run->vm, r->slot, r->slot_flags, r->gpa,
+				  r->nr * GUEST_PAGE_SIZE, (void *)region_hva(r));
+	return t;
+}
+
+void dirty_logged(struct dirty_track *t, unsigned int page)
+{
+	t->log[page / LONG_BITS] |= 1ul << page % LONG_BITS;
+}
+
+static void numbers(struct run *run, uint64_t *seq)
+{
+	unsigned int v;
+
+	for (v = 0; v < run->nr_vcpus; v++)
+		seq[v] = __atomic_load_n(&run->ctl->vcpu[v].seq, __ATOMIC_SEQ_CST);
+}
+
+static void own_stamps(struct dirty_track *t, uint64_t *to)
+{
+	struct run *run = t->r->run;
+	unsigned int v, p;
+
+	for (v = 0; v < run->nr_vcpus; v++)
+		for (p = 0; p < t->r->nr; p++)
+			to[v * t->r->nr + p] = __atomic_load_n(&ctl_own(run->ctl, v)[t->r->base + p],
+							       __ATOMIC_SEQ_CST);
+}
+
+void dirty_before(struct dirty_track *t)
+{
+	memset(t->log, 0, log_bytes(t->r));
+	own_stamps(t, t->before);
+	numbers(t->r->run, t->seq_before);
+}
+
+/* A store of this vCPU to the page: began after the log was cleared, was over before it was read. */
+static bool stored(const struct dirty_track *t, unsigned int v, unsigned int page)
+{
+	uint64_t now = t->before[v * t->r->nr + page];
+	uint16_t ahead = (uint16_t)(now >> 8) - (uint16_t)t->seq[v];
+
+	return now && now != t->cleared[v * t->r->nr + page] && ahead && ahead < SEQ_MAX &&
+	       t->seq_before[v] - t->seq[v] < SEQ_MAX;
+}
+
+static void missing(const struct dirty_track *t, unsigned int v, unsigned int page, const char *how)
+{
+	struct region *r = t->r;
+	uint64_t now = t->before[v * r->nr + page];
+	struct failure f = { 0 };
+
+	snprintf(f.rule, sizeof(f.rule), "page-missing");
+	snprintf(f.backing, sizeof(f.backing), "%s", r->ops->name);
+	snprintf(f.state, sizeof(f.state), "%s", page_state_name(pw_new(page_word(r, page))));
+	snprintf(f.thread, sizeof(f.thread), "vcpu%u", v);
+	snprintf(f.op, sizeof(f.op), "%s", how);
+	snprintf(f.expected, sizeof(f.expected), "the page in the log: the guest stored to it");
+	snprintf(f.got, sizeof(f.got),
+		 "not there; access %u stored 0x%016lx, log cleared before %lu, read after %lu",
+		 (unsigned int)(uint16_t)(now >> 8), now, t->seq[v] + 1, t->seq_before[v]);
+	f.gpa = r->gpa + page * GUEST_PAGE_SIZE;
+	f.hva = region_hva(r) + page * GUEST_PAGE_SIZE;
+	fail(r->run->sh, ORACLE_DIRTY_LOG, &f, NULL);
+}
+
+static void judge(struct dirty_track *t, const char *how)
+{
+	struct region *r = t->r;
+	unsigned int p, v, due = 0, logged = 0, extra = 0;
+
+	for (p = 0; p < r->nr; p++) {
+		bool in_log = t->log[p / LONG_BITS] & 1ul << p % LONG_BITS, any = false;
+		unsigned int states = page_states(r, p, t->word[p], page_word(r, p));
+
+		logged += in_log;
+		/* a log goes with its memslot */
+		if (states & 1u << PS_NOSLOT)
+			continue;
+		for (v = 0; v < r->run->nr_vcpus; v++) {
+			if (!stored(t, v, p))
+				continue;
+			any = true;
+			due++;
+			if (!in_log)
+				missing(t, v, p, how);
+		}
+		extra += in_log && !any;
+	}
+	oracle_checked(r->run, ORACLE_DIRTY_LOG, due);
+	count(r->run->sh, how, "harvests", 1);
+	count(r->run->sh, how, "pages", logged);
+	count(r->run->sh, how, "extra", extra);
+	count(r->run->sh, how, "due", due);
+}
+
+void dirty_after(struct dirty_track *t, const char *how)
+{
+	struct region *r = t->r;
+	unsigned int p;
+
+	if (t->valid)
+		judge(t, how);
+	t->valid = true;
+	for (p = 0; p < r->nr; p++)
+		t->word[p] = page_word(r, p);
+	numbers(r->run, t->seq);
+	own_stamps(t, t->cleared);
+}
+
+void dirty_check(struct run *run)
+{
+	if (!logging)
+		snprintf(run->sh->oracle[ORACLE_DIRTY_LOG].skip,
+			 sizeof(run->sh->oracle[ORACLE_DIRTY_LOG].skip),
+			 "no consumer reads dirty logs");
+}
