@@ -34,6 +34,7 @@
 #define CONSUMERS(X) \
 	X(dirty_log) \
 	X(dirty_ring) \
+	X(pfncache_hva) \
 	X(prefault) \
 	X(sweep) \
 	X(vcpu)

@@ -94,6 +94,7 @@ static void dirty_run(struct worker *w)
 const struct consumer_ops consumer_dirty_log = {
 	.name = "dirty-log",
 	.describe = "vCPUs, and the dirty log of a memslot read and cleared between their runs",
+	.unsupported = dirty_unsupported,
 	.setup = dirty_setup,
 	.run = dirty_run,
 };

@@ -28,10 +28,9 @@ static atomic_bool lazy;		/* until a ring is full */
 
 static const char *ring_unsupported(struct run *run)
 {
-	(void)run;
 	if (!kvm_has_cap(KVM_CAP_DIRTY_LOG_RING) && !kvm_has_cap(KVM_CAP_DIRTY_LOG_RING_ACQ_REL))
 		return "this kernel has no KVM_CAP_DIRTY_LOG_RING";
-	return NULL;
+	return dirty_unsupported(run);
 }
 
 static void ring_vm_created(struct kvm_vm *vm)

@@ -38,6 +38,17 @@ static size_t log_bytes(const struct region *r)
 	return (r->nr + LONG_BITS - 1) / LONG_BITS * sizeof(unsigned long);
 }
 
+const char *dirty_unsupported(struct run *run)
+{
+	unsigned int i;
+
+	for (i = 0; i < run->nr_regions; i++)
+		if (run->region[i]->first != run->region[i] || run->region[i]->next ||
+		    run->region[i]->ops->alias || run->region[i]->ops->no_vma)
+			return "a memslot of several parts, an alias, or guest_memfd";
+	return NULL;
+}
+
 struct dirty_track *dirty_track_start(struct region *r)
 {
 	struct dirty_track *t = calloc(1, sizeof(*t));

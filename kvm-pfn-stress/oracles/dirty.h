@@ -19,6 +19,9 @@ struct dirty_track {
 	unsigned long *log;		/* the harvester's bitmap, a bit for each page */
 };
 
+/* NULL, or why the logs of these regions are not read: one memslot is one region. */
+const char *dirty_unsupported(struct run *run);
+
 /**
  * dirty_track_start - switch logging on for a region
  * @r: region
