@@ -13,8 +13,8 @@
  *	mmu_invalidate_seq == mmu_seq: valid	<- KVM goes on writing to page A
  *
  * Both pages stay in the memfd: what KVM writes to the wrong one harms nobody. Then all is quiet, an
- * event is sent, and its bit must be in the page that is mapped. Every mmap() is also an invalidation that
- * the refresh has to wait for (docs/findings/s10.md).
+ * event is sent, and its bit must be in the page that is mapped. Every mmap() is also an
+ * invalidation that the refresh has to wait for (docs/findings/s10.md).
  */
 #include <errno.h>
 #include <sched.h>

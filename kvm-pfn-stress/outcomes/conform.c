@@ -486,7 +486,7 @@ static void add_vm(struct conform *cf)
 {
 	struct run *run = cf->run;
 
-	run->vm = compat_vm_create(1, 512, cell_guest, run->vcpu);
+	run->vm = compat_vm_create(1, 512, cell_guest, run->vcpu, NULL);
 	arch_vm_setup(run->vm);
 	cf->vcpu = run->vcpu[0];
 	cf->ctl = mmap(NULL, GUEST_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
