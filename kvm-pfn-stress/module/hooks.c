@@ -11,7 +11,9 @@
 #include "compat.h"
 #include "pfnh.h"
 
-#define RET_PF_RETRY		1	/* arch/x86/kvm/mmu/mmu_internal.h, 6.1 to 7.3 */
+/* arch/x86/kvm/mmu/mmu_internal.h, 6.1 to 7.3 */
+#define RET_PF_CONTINUE		0
+#define RET_PF_RETRY		1
 
 static enum pfnh_answer answer_of_errno(long err)
 {
@@ -85,13 +87,16 @@ static void count_answer(enum pfnh_hook hook, enum pfnh_answer a)
 	}
 }
 
-/* int kvm_mmu_notifier_invalidate_range_start(mn, const struct mmu_notifier_range *range) */
-static void count_invalidate(const struct pfnh_call *call)
+/*
+ * int kvm_mmu_notifier_invalidate_range_start(mn, const struct mmu_notifier_range *range) and
+ * void kvm_mmu_notifier_invalidate_range_end(mn, range): in whatever task, for a marked mm. mm calls
+ * start without a lock that forbids sleeping, unless the range is not blockable.
+ */
+static const struct mmu_notifier_range *marked_range(const struct pfnh_call *call)
 {
 	const struct mmu_notifier_range *range = (void *)call->arg[1];
 
-	if (pfnh_marked(range->mm))
-		this_cpu_inc(pfnh_counts.invalidate);
+	return pfnh_marked(range->mm) ? range : NULL;
 }
 
 /**
@@ -102,9 +107,22 @@ static void count_invalidate(const struct pfnh_call *call)
  */
 bool pfnh_before(struct pfnh_call *call)
 {
+	const struct mmu_notifier_range *range;
+
 	switch (call->hook) {
 	case PFNH_INVALIDATE:
-		count_invalidate(call);
+		range = marked_range(call);
+		if (range) {
+			this_cpu_inc(pfnh_counts.invalidate);
+			pfnh_invalidate_begin(range);
+		}
+		return false;
+	case PFNH_GPC:
+		pfnh_refresh_begin();
+		return false;
+	case PFNH_FLUSH:
+	case PFNH_FLUSH_RANGE:
+		pfnh_delay_at(PFNH_AT_FLUSH, current->mm, false, 0);
 		return false;
 	case PFNH_HVA_TO_PFN:
 		pfnh_resolution_begin();
@@ -131,6 +149,8 @@ bool pfnh_before(struct pfnh_call *call)
  */
 void pfnh_after(struct pfnh_call *call)
 {
+	const struct mmu_notifier_range *range;
+
 	switch (call->hook) {
 	case PFNH_STALE:	/* bool: fault and invalidation overlapped */
 		if ((u8)call->ret)
@@ -140,6 +160,29 @@ void pfnh_after(struct pfnh_call *call)
 		this_cpu_inc(pfnh_counts.faultin);
 		if ((int)call->ret == RET_PF_RETRY)
 			this_cpu_inc(pfnh_counts.early);
+		else if ((int)call->ret == RET_PF_CONTINUE && pfnh_delays())
+			pfnh_delay_at(PFNH_AT_PFN, current->mm, true, pfnh_resolved_hva());
+		break;
+	case PFNH_INVALIDATE:
+		range = marked_range(call);
+		if (range && !(int)call->ret)
+			pfnh_delay_at(PFNH_AT_INVALIDATE, range->mm,
+				      mmu_notifier_range_blockable(range), 0);
+		break;
+	case PFNH_INVALIDATE_END:
+		range = marked_range(call);
+		if (range)
+			pfnh_invalidate_done(range);
+		break;
+	case PFNH_GPC:
+		pfnh_refresh_end();
+		break;
+	case PFNH_MEMSLOT:
+		pfnh_delay_at(PFNH_AT_MEMSLOT, current->mm, true, 0);
+		break;
+	case PFNH_FLUSH:
+	case PFNH_FLUSH_RANGE:
+		pfnh_delay_at(PFNH_AT_FLUSHED, current->mm, false, 0);
 		break;
 	case PFNH_GUP:
 	case PFNH_PIN:
@@ -155,6 +198,8 @@ void pfnh_after(struct pfnh_call *call)
 	case PFNH_HVA_TO_PFN:
 		count_answer(PFNH_HVA_TO_PFN, answer_of_pfn(call->ret));
 		pfnh_resolution_end();
+		if (pfnh_delays() && pfnh_refreshing())
+			pfnh_delay_at(PFNH_AT_GPC, current->mm, true, pfnh_resolved_hva());
 		break;
 	case PFNH_PAGE_FAULT:
 		count_answer(PFNH_PAGE_FAULT, answer_of_int(call->ret));

@@ -35,7 +35,9 @@ struct thread {
 	u64 last_ns;
 	/* of the thread itself only */
 	u32 depth;			/* resolutions it is in */
+	u32 refreshing;			/* gfn_to_pfn_caches */
 	bool slow;			/* this one has asked the slow path */
+	unsigned long hva;		/* that was resolved last */
 	struct rule *burst;		/* goes on failing, */
 	u32 burst_serial, burst_left;	/* if it is still the same rule, so many times */
 	/* injections: lock */
@@ -83,7 +85,7 @@ static struct thread *thread_of(pid_t tid, bool make)
 		t = &threads[((u32)tid + i) % NR_THREADS];
 		if (t->tid == tid)
 			return t;
-		if (!t->depth && (!oldest || t->last_ns < oldest->last_ns))
+		if (!t->depth && !t->refreshing && (!oldest || t->last_ns < oldest->last_ns))
 			oldest = t;
 	}
 	if (!make || !oldest)
@@ -147,6 +149,64 @@ bool pfnh_resolving(void)
 	res = resolver();
 	spin_unlock(&lock);
 	return res;
+}
+
+/**
+ * pfnh_refresh_begin - the caller enters the refresh of a gfn_to_pfn_cache
+ */
+void pfnh_refresh_begin(void)
+{
+	struct thread *t;
+
+	spin_lock(&lock);
+	t = thread_of(task_pid_vnr(current), true);
+	if (t)
+		t->refreshing++;
+	spin_unlock(&lock);
+}
+
+/**
+ * pfnh_refresh_end - it leaves it
+ */
+void pfnh_refresh_end(void)
+{
+	struct thread *t;
+
+	spin_lock(&lock);
+	t = thread_of(task_pid_vnr(current), false);
+	if (t && t->refreshing)
+		t->refreshing--;
+	spin_unlock(&lock);
+}
+
+/**
+ * pfnh_refreshing - is the caller in one?
+ */
+bool pfnh_refreshing(void)
+{
+	struct thread *t;
+	bool res;
+
+	spin_lock(&lock);
+	t = thread_of(task_pid_vnr(current), false);
+	res = t && t->refreshing;
+	spin_unlock(&lock);
+	return res;
+}
+
+/**
+ * pfnh_resolved_hva - the address that the caller's last resolution was about, or 0
+ */
+unsigned long pfnh_resolved_hva(void)
+{
+	struct thread *t;
+	unsigned long hva;
+
+	spin_lock(&lock);
+	t = thread_of(task_pid_vnr(current), false);
+	hva = t ? t->hva : 0;
+	spin_unlock(&lock);
+	return hva;
 }
 
 static void record(struct thread *t, enum pfnh_hook hook, int error, unsigned long hva)
@@ -432,12 +492,14 @@ bool pfnh_inject_call(struct pfnh_call *call)
 		resolution = false;
 	}
 
-	if (!READ_ONCE(nr_rules))
+	if (!READ_ONCE(nr_rules) && !pfnh_delays())
 		return false;
 	spin_lock(&lock);
 	t = resolution ? resolver() : thread_of(task_pid_vnr(current), true);
 	if (resolution && !t)
 		goto out;
+	if (resolution)
+		t->hva = hva;
 	if ((hook == PFNH_GUP_FAST && slow_wanted(t, PFNH_GUP, hva)) ||
 	    (hook == PFNH_PIN_FAST && slow_wanted(t, PFNH_PIN, hva))) {
 		call->ret = hook == PFNH_PIN_FAST ? -EFAULT : 0;

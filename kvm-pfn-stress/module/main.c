@@ -38,6 +38,7 @@ static int pfnh_release(struct inode *inode, struct file *file)
 	struct pfnh_file *pf = file->private_data;
 
 	pfnh_inject_end(pf);
+	pfnh_delay_end(pf);
 	if (pf->marked)
 		pfnh_unmark(pf->marked);
 	pfnh_break_undo(pf);
@@ -317,6 +318,32 @@ static long do_answers(struct pfnh_file *pf, void __user *argp)
 	return ret;
 }
 
+static long do_delay(struct pfnh_file *pf, void __user *argp)
+{
+	struct pfnh_delay arg;
+	long ret;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	mutex_lock(&pf->lock);
+	ret = pfnh_delay(pf, &arg);
+	mutex_unlock(&pf->lock);
+	return ret;
+}
+
+static long do_delay_info(struct pfnh_file *pf, void __user *argp)
+{
+	struct pfnh_delay_info arg;
+	int ret;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	ret = pfnh_delay_info(pf, &arg);
+	if (ret)
+		return ret;
+	return copy_to_user(argp, &arg, sizeof(arg)) ? -EFAULT : 0;
+}
+
 static long do_script(struct pfnh_set *set, void __user *argp)
 {
 	struct pfnh_script arg;
@@ -393,6 +420,10 @@ static long pfnh_ioctl(struct file *file, unsigned int cmd, unsigned long ptr)
 		return do_injected(argp);
 	case PFNH_ANSWERS:
 		return do_answers(pf, argp);
+	case PFNH_DELAY:
+		return do_delay(pf, argp);
+	case PFNH_DELAY_INFO:
+		return do_delay_info(pf, argp);
 	case PFNH_SCRIPT:
 		return do_script(set, argp);
 	case PFNH_SCRIPT_INFO:

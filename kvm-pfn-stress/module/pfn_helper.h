@@ -17,7 +17,7 @@
  * EBUSY if the file has a set, ENOMEM. PFNH_ZAP: ENOMEM, or ENOSPC when all spare pages are still
  * referenced or have lost their canary; then nothing has changed. PFNH_PFN: ENXIO if no such page
  * is online. PFNH_MARK: EBUSY if the file marks another mm, ENOSPC. PFNH_BREAK: enum pfnh_break.
- * PFNH_ARM, PFNH_INJECT: ENOENT if a function that is needed is not there or cannot be hooked
+ * PFNH_ARM, PFNH_INJECT, PFNH_DELAY: ENOENT if a function that is needed is not there or cannot be hooked
  * (PFNH_HOOK_INFO says which), ENOSPC for too many rules; PFNH_INJECT_INFO: ENOENT for no such rule.
  */
 #ifndef PFN_HELPER_H
@@ -288,6 +288,51 @@ struct pfnh_answers {
 };
 
 /*
+ * PFNH_DELAY: from now on tasks are delayed at a point, in the mm that this file marks, by a time
+ * drawn log-uniformly from min_us..max_us. One rule for each point and file; another one replaces
+ * it, max_us = 0 (and all else 0) ends it; a file's rules go with it. Errors as PFNH_INJECT.
+ *
+ *	point			where							how
+ *	PFNH_AT_PFN		a fault's pfn is resolved, mmu_lock not yet taken	sleep
+ *	PFNH_AT_INVALIDATE	behind KVM's invalidate_range_start, before its end	sleep
+ *	PFNH_AT_GPC		a gfn_to_pfn_cache's pfn is resolved, not yet used	sleep
+ *	PFNH_AT_MEMSLOT		the memslots have been swapped, the rest to come	sleep
+ *	PFNH_AT_FLUSH		before kvm_flush_remote_tlbs() and _range()		spin
+ *	PFNH_AT_FLUSHED		behind them						spin
+ *
+ * A point that sleeps spins where the caller may not sleep. Nothing is delayed with interrupts off.
+ */
+enum pfnh_point {
+	PFNH_AT_PFN, PFNH_AT_INVALIDATE, PFNH_AT_GPC, PFNH_AT_MEMSLOT, PFNH_AT_FLUSH,
+	PFNH_AT_FLUSHED, PFNH_NR_POINTS
+};
+
+#define PFNH_SLEEP_MAX_US	100000	/* far below what a lockup or stall detector waits for, */
+#define PFNH_SPIN_MAX_US	1000	/* which look at no less than seconds */
+
+struct pfnh_delay {
+	__u32 point;		/* enum pfnh_point */
+	__u32 min_us, max_us;	/* 1..; max: PFNH_SLEEP_MAX_US, or PFNH_SPIN_MAX_US where it spins */
+	__u32 pad;		/* must be 0 */
+	__u64 seed;		/* of the lengths, and of PFNH_RANDOM */
+	struct pfnh_policy policy;	/* which calls; its seed must be 0 */
+};
+
+struct pfnh_delay_info {	/* of this file's rule; all 0 if there never was one */
+	__u32 point;		/* in */
+	__u32 pad;		/* must be 0 */
+	__u64 seen;		/* out: calls in that mm */
+	__u64 delayed;
+	__u64 slept_ns, spun_ns;	/* in all */
+	__u64 longest_ns;
+	/* PFNH_AT_PFN and PFNH_AT_GPC: mmu_notifier invalidations of the mm that began and ended
+	 * while a task was in this delay: all, those that covered the address that it had resolved,
+	 * and delays that had one at least
+	 */
+	__u64 whole, whole_here, windows_hit;
+};
+
+/*
  * PFNH_SCRIPT: what the set's fault handler answers for some pages (kinds with a handler only, else
  * EINVAL). Replaces what these pages had; NONE takes it away. Faults of the CPU in user mode are
  * left alone unless PFNH_SCRIPT_USER is given: the script is for those that KVM asks for.
@@ -365,5 +410,7 @@ struct pfnh_break_arg {
 #define PFNH_ANSWERS		_IOR(PFNH_IOC, 17, struct pfnh_answers)
 #define PFNH_SCRIPT		_IOW(PFNH_IOC, 18, struct pfnh_script)
 #define PFNH_SCRIPT_INFO	_IOWR(PFNH_IOC, 19, struct pfnh_script_info)
+#define PFNH_DELAY		_IOW(PFNH_IOC, 20, struct pfnh_delay)
+#define PFNH_DELAY_INFO		_IOWR(PFNH_IOC, 21, struct pfnh_delay_info)
 
 #endif /* PFN_HELPER_H */

@@ -195,6 +195,21 @@ void pfnh_resolution_end(void);
 bool pfnh_resolving(void);
 bool pfnh_inject_call(struct pfnh_call *call);
 void pfnh_inject_unlock(struct pfnh_call *call);
+void pfnh_refresh_begin(void);
+void pfnh_refresh_end(void);
+bool pfnh_refreshing(void);
+unsigned long pfnh_resolved_hva(void);
+
+/* delay.c */
+int pfnh_delay(struct pfnh_file *pf, const struct pfnh_delay *arg);
+int pfnh_delay_info(struct pfnh_file *pf, struct pfnh_delay_info *arg);
+void pfnh_delay_end(struct pfnh_file *pf);
+bool pfnh_delays(void);
+void pfnh_delay_at(enum pfnh_point point, const struct mm_struct *mm, bool sleeps,
+		   unsigned long hva);
+struct mmu_notifier_range;
+void pfnh_invalidate_begin(const struct mmu_notifier_range *range);
+void pfnh_invalidate_done(const struct mmu_notifier_range *range);
 
 /* breakage.c */
 int pfnh_break(struct pfnh_file *pf, const struct pfnh_break_arg *arg);
