@@ -488,6 +488,7 @@ static void test_zap(void)
 			CHECK_OK(zap(fd, 0, nr, 0));
 			munmap(p + 4 * WORDS, PAGE);
 			munmap(p, nr * PAGE);
+			munmap(q, nr * PAGE);
 			close(fd);
 			close(other);
 		}
