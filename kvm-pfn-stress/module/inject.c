@@ -38,12 +38,13 @@ struct thread {
 	u32 refreshing;			/* gfn_to_pfn_caches */
 	bool slow;			/* this one has asked the slow path */
 	unsigned long hva;		/* that was resolved last */
+	u64 resolutions;
 	struct rule *burst;		/* goes on failing, */
 	u32 burst_serial, burst_left;	/* if it is still the same rule, so many times */
 	/* injections: lock */
 	u32 pos;
 	struct {
-		u64 ns, hva;
+		u64 ns, hva, resolution;
 		u32 hook;
 		s32 error;
 	} rec[NR_RECORDS];
@@ -115,6 +116,7 @@ void pfnh_resolution_begin(void)
 	t = thread_of(task_pid_vnr(current), true);
 	if (t) {
 		t->depth++;
+		t->resolutions++;
 		t->slow = false;
 		t->burst = NULL;
 		t->last_ns = ktime_get_ns();
@@ -214,6 +216,7 @@ static void record(struct thread *t, enum pfnh_hook hook, int error, unsigned lo
 	t->last_ns = ktime_get_ns();
 	t->rec[t->pos].ns = t->last_ns;
 	t->rec[t->pos].hva = hva & PAGE_MASK;
+	t->rec[t->pos].resolution = t->resolutions;
 	t->rec[t->pos].hook = hook;
 	t->rec[t->pos].error = error;
 	t->pos = (t->pos + 1) % NR_RECORDS;
@@ -264,6 +267,7 @@ int pfnh_injected(struct pfnh_injected *arg)
 			continue;
 		res.ns = t->rec[i].ns;
 		res.hva = t->rec[i].hva;
+		res.later = t->resolutions - t->rec[i].resolution;
 		res.hook = t->rec[i].hook;
 		res.error = t->rec[i].error;
 	}

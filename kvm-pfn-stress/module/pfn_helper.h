@@ -17,8 +17,9 @@
  * EBUSY if the file has a set, ENOMEM. PFNH_ZAP: ENOMEM, or ENOSPC when all spare pages are still
  * referenced or have lost their canary; then nothing has changed. PFNH_PFN: ENXIO if no such page
  * is online. PFNH_MARK: EBUSY if the file marks another mm, ENOSPC. PFNH_BREAK: enum pfnh_break.
- * PFNH_ARM, PFNH_INJECT, PFNH_DELAY: ENOENT if a function that is needed is not there or cannot be hooked
- * (PFNH_HOOK_INFO says which), ENOSPC for too many rules; PFNH_INJECT_INFO: ENOENT for no such rule.
+ * PFNH_ARM, PFNH_INJECT, PFNH_DELAY: ENOENT if a function that is needed is not there or cannot be
+ * hooked (PFNH_HOOK_INFO says which), ENOSPC for too many rules. PFNH_INJECT_INFO: ENOENT for no such
+ * rule.
  */
 #ifndef PFN_HELPER_H
 #define PFN_HELPER_H
@@ -256,6 +257,7 @@ struct pfnh_injected {
 	__u64 ns;		/* out: when */
 	__u32 hook;		/* out */
 	__s32 error;		/* out */
+	__u64 later;		/* out: resolutions of that thread that began after the last one's */
 };
 
 /* Answers that user space cannot see. Counted for marked mms since PFNH_MARK. */

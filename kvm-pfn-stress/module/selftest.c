@@ -1226,6 +1226,9 @@ static void inject_case(unsigned int c)
 	      q.hook == inject_cases[c].hook && q.error == inject_cases[c].error,
 	      "%s: count %u mask %#llx hook %u error %d", inject_cases[c].name, q.count,
 	      (long long)q.mask, q.hook, q.error);
+	/* what KVM got over it asked again for */
+	CHECK((q.later > 0) == (inject_cases[c].flags == PFNH_INJECT_NOWAIT && !first),
+	      "%s: later %llu", inject_cases[c].name, (long long)q.later);
 	if (inject_cases[c].hook != PFNH_TOPUP)
 		CHECK(q.hva == (uintptr_t)vm.page, "%s: hva", inject_cases[c].name);
 	if (inject_cases[c].hook != PFNH_FIXUP || inject_cases[c].error)
@@ -1401,11 +1404,14 @@ static void test_delay(void)
 	printf("# %u stores\n", faults);
 	for (p = 0; p < PFNH_NR_POINTS; p++) {
 		info = delay_info(p);
-		printf("# at %-10s seen %llu delayed %llu slept %llu us spun %llu us longest %llu us whole %llu here %llu in %llu\n",
+		printf("# at %-10s seen %llu delayed %llu slept %llu us spun %llu us longest %llu us\n",
 		       point_name[p], (long long)info.seen, (long long)info.delayed,
 		       (long long)info.slept_ns / 1000, (long long)info.spun_ns / 1000,
-		       (long long)info.longest_ns / 1000, (long long)info.whole,
-		       (long long)info.whole_here, (long long)info.windows_hit);
+		       (long long)info.longest_ns / 1000);
+		if (info.whole)
+			printf("#    %llu whole invalidations, %llu of that page, in %llu delays\n",
+			       (long long)info.whole, (long long)info.whole_here,
+			       (long long)info.windows_hit);
 		CHECK(info.delayed > 0 && info.delayed <= info.seen / 2, "at %s", point_name[p]);
 		CHECK(p >= PFNH_AT_FLUSH ? !info.slept_ns : info.slept_ns > 0, "at %s", point_name[p]);
 		if (p == PFNH_AT_PFN)
