@@ -41,9 +41,11 @@
 
 #define INJECTORS(X) \
 	X(break) \
+	X(delay) \
 	X(dirty_log) \
 	X(dontneed) \
 	X(fork) \
+	X(gup_error) \
 	X(hold) \
 	X(kick) \
 	X(kill) \

@@ -98,6 +98,8 @@ int vcpu_step(struct worker *w)
 			if (o.result == RES_EXIT && w->consumer->exit &&
 			    w->consumer->exit(w, o.exit_reason))
 				continue;
+			if (outcome_injected(w, &o))
+				continue;
 			if (!outcome_check(w, &o))
 				return -1;
 			if (arch_skip_access(vcpu)) {

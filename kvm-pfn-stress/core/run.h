@@ -172,6 +172,7 @@ struct run {
 	unsigned int nr_workers;
 	pthread_barrier_t barrier;
 	atomic_bool hot;		/* injectors do not pause now */
+	bool errors_injected;		/* the helper module makes KVM's calls fail */
 };
 
 /* One thread. */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "core/proc.h"
@@ -61,6 +62,26 @@ bool inject_any(struct run *run, bool (*fits)(const struct region *r))
 		if (fits(run->region[i]))
 			return true;
 	return false;
+}
+
+const char *inject_hooks_unsupported(struct run *run, uint64_t hooks)
+{
+	static char why[96];
+	struct pfnh_arm arm = { .hooks = hooks };
+	struct pfnh_hook_info info = { 0 };
+
+	if (run->helper_fd < 0)
+		return "the helper module is not loaded";
+	if (!ioctl(run->helper_fd, PFNH_ARM, &arm))
+		return NULL;
+	snprintf(why, sizeof(why), "the helper module cannot hook anything");
+	if (!arm.hooks)
+		return why;
+	info.hook = __builtin_ctzll(arm.hooks);
+	if (!ioctl(run->helper_fd, PFNH_HOOK_INFO, &info))
+		snprintf(why, sizeof(why), "cannot hook %s(): %s", info.symbol,
+			 strerror(-info.error));
+	return why;
 }
 
 void inject_fill(struct worker *w, struct region *r, unsigned int first, unsigned int nr,

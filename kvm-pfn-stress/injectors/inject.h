@@ -32,6 +32,15 @@ bool inject_movable(const struct region *r);
 /* Does any region of this scenario fit? For unsupported(). */
 bool inject_any(struct run *run, bool (*fits)(const struct region *r));
 
+/**
+ * inject_hooks_unsupported - arm hooks of the helper module, before vCPUs run
+ * @run: the scenario
+ * @hooks: PFNH_HOOK() of those that are needed
+ *
+ * Return: NULL, or why not: for unsupported(). It names the function that this kernel lacks.
+ */
+const char *inject_hooks_unsupported(struct run *run, uint64_t hooks);
+
 /* Fill about half of the pages, so that faults meet both present and absent host PTEs. */
 void inject_fill(struct worker *w, struct region *r, unsigned int first, unsigned int nr,
 		 bool lost);

@@ -22,6 +22,7 @@
 
 struct rule {
 	struct pfnh_file *owner;	/* NULL: free */
+	bool ended;			/* only to be asked how often it fired; may be taken */
 	u32 serial;			/* another one for each use of the slot */
 	u32 id;				/* the owner's number for it */
 	const struct mm_struct *mm;
@@ -333,6 +334,9 @@ int pfnh_inject(struct pfnh_file *pf, const struct pfnh_inject *arg)
 	for (i = 0; i < MAX_RULES && !r; i++)
 		if (!rules[i].owner)
 			r = &rules[i];
+	for (i = 0; i < MAX_RULES && !r; i++)
+		if (rules[i].ended)
+			r = &rules[i];
 	if (r) {
 		memset(r, 0, sizeof(*r));
 		r->serial = ++serial;
@@ -374,10 +378,11 @@ int pfnh_inject_info(struct pfnh_file *pf, struct pfnh_inject_info *arg)
 }
 
 /**
- * pfnh_inject_end - take away all rules of a file
+ * pfnh_inject_end - end all rules of a file
  * @pf: the open file
+ * @forget: it is being closed
  */
-void pfnh_inject_end(struct pfnh_file *pf)
+void pfnh_inject_end(struct pfnh_file *pf, bool forget)
 {
 	int i;
 
@@ -385,8 +390,11 @@ void pfnh_inject_end(struct pfnh_file *pf)
 	for (i = 0; i < MAX_RULES; i++) {
 		if (rules[i].owner != pf)
 			continue;
-		rules[i].owner = NULL;
-		WRITE_ONCE(nr_rules, nr_rules - 1);
+		if (!rules[i].ended)
+			WRITE_ONCE(nr_rules, nr_rules - 1);
+		rules[i].ended = true;
+		if (forget)
+			memset(&rules[i], 0, sizeof(rules[i]));
 	}
 	spin_unlock(&lock);
 }
@@ -395,7 +403,7 @@ static bool matches(const struct rule *r, enum pfnh_hook hook, unsigned long hva
 {
 	const struct pfnh_inject *a = &r->arg;
 
-	return r->owner && a->hook == hook && r->mm == current->mm &&
+	return r->owner && !r->ended && a->hook == hook && r->mm == current->mm &&
 	       (!a->tid || a->tid == task_pid_vnr(current)) &&
 	       (!a->end || (hva >= a->start && hva < a->end));
 }

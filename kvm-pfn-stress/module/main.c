@@ -37,7 +37,7 @@ static int pfnh_release(struct inode *inode, struct file *file)
 {
 	struct pfnh_file *pf = file->private_data;
 
-	pfnh_inject_end(pf);
+	pfnh_inject_end(pf, true);
 	pfnh_delay_end(pf);
 	if (pf->marked)
 		pfnh_unmark(pf->marked);
@@ -265,7 +265,7 @@ static long do_inject(struct pfnh_file *pf, void __user *argp)
 static long do_inject_end(struct pfnh_file *pf)
 {
 	mutex_lock(&pf->lock);
-	pfnh_inject_end(pf);
+	pfnh_inject_end(pf, false);
 	mutex_unlock(&pf->lock);
 	return 0;
 }

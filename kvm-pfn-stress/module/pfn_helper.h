@@ -237,7 +237,7 @@ struct pfnh_inject {
 #define PFNH_INJECT_ALL		(PFNH_INJECT_NOWAIT | PFNH_INJECT_WAIT)
 
 struct pfnh_inject_info {
-	__u32 id;		/* in: of a rule of this file */
+	__u32 id;		/* in: of a rule of this file, also of one that has ended */
 	__u32 pad;		/* must be 0 */
 	__u64 seen;		/* out: calls that matched */
 	__u64 fired;		/* out: calls that failed by this rule */
@@ -406,7 +406,9 @@ struct pfnh_break_arg {
 #define PFNH_ARM		_IOWR(PFNH_IOC, 11, struct pfnh_arm)
 #define PFNH_HOOK_INFO		_IOWR(PFNH_IOC, 12, struct pfnh_hook_info)
 #define PFNH_INJECT		_IOW(PFNH_IOC, 13, struct pfnh_inject)
-#define PFNH_INJECT_END		_IO(PFNH_IOC, 14)	/* all rules of this file */
+#define PFNH_INJECT_END		_IO(PFNH_IOC, 14)	/* all rules of this file; each may be asked
+						 * for its counts until its place is needed
+						 */
 #define PFNH_INJECT_INFO	_IOWR(PFNH_IOC, 15, struct pfnh_inject_info)
 #define PFNH_INJECTED		_IOWR(PFNH_IOC, 16, struct pfnh_injected)
 #define PFNH_ANSWERS		_IOR(PFNH_IOC, 17, struct pfnh_answers)

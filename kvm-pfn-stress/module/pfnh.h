@@ -188,7 +188,7 @@ void pfnh_after(struct pfnh_call *call);
 /* inject.c */
 int pfnh_inject(struct pfnh_file *pf, const struct pfnh_inject *arg);
 int pfnh_inject_info(struct pfnh_file *pf, struct pfnh_inject_info *arg);
-void pfnh_inject_end(struct pfnh_file *pf);
+void pfnh_inject_end(struct pfnh_file *pf, bool forget);
 int pfnh_injected(struct pfnh_injected *arg);
 void pfnh_resolution_begin(void);
 void pfnh_resolution_end(void);

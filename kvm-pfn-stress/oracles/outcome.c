@@ -175,6 +175,59 @@ const char *outcome_pte_taken(struct region *r, unsigned int page, uint64_t w1, 
 	return overlap && q.inserted ? "invalidate-overlap" : NULL;
 }
 
+/*
+ * Only what was injected into this thread's last resolution, for that page: what KVM got over excuses
+ * nothing that came later. hva_to_pfn() makes KVM_PFN_ERR_SIGPENDING of -EINTR since 6.2 and of -EAGAIN
+ * since 6.13; before, both are KVM_PFN_ERR_FAULT as everything but -EHWPOISON is. Both answers for both
+ * are the price of not knowing the kernel here.
+ */
+static unsigned int injected(struct run *run, const struct region_place *place, unsigned int page,
+			     uint64_t since_ns)
+{
+	struct pfnh_injected q = { .since_ns = since_ns };
+	uint64_t off = page * GUEST_PAGE_SIZE;
+
+	if (ioctl(run->helper_fd, PFNH_INJECTED, &q) || !q.count || q.later)
+		return 0;
+	if (q.hook == PFNH_TOPUP)
+		return BIT(RES_ERRNO);
+	if (!place->region || (q.hva != place->hva + off &&
+			       (!place->old_hva || q.hva != place->old_hva + off)))
+		return 0;
+	switch (q.error) {
+	case -EHWPOISON:
+		return BIT(RES_SIGBUS);
+	case -EINTR:
+	case -EAGAIN:
+		return BIT(RES_EINTR) | BIT(RES_EFAULT);
+	case 0:
+		return 0;
+	default:
+		return BIT(RES_EFAULT);
+	}
+}
+
+bool outcome_injected(struct worker *w, const struct run_outcome *o)
+{
+	struct failure f = { 0 };
+	struct region_place place;
+	unsigned int page = 0;
+
+	if (!w->run->errors_injected)
+		return false;
+	page_of(w, &place, &page);
+	if (!(injected(w->run, &place, page, o->start_ns) & BIT(o->result)) ||
+	    (o->result == RES_ERRNO && o->err != ENOMEM))
+		return false;
+	oracle_checked(w->run, ORACLE_OUTCOME, 1);
+	count(w->run->sh, "injected-answer", run_result_names[o->result], 1);
+	if (o->result == RES_SIGBUS && !sigbus_right(w, o, &place, page, &f)) {
+		describe(w, &f, &place, 0);
+		return fail(w->run->sh, ORACLE_POISON, &f, "injected");
+	}
+	return true;
+}
+
 bool outcome_check(struct worker *w, const struct run_outcome *o)
 {
 	const struct guest_vcpu *g = &w->run->ctl->vcpu[w->id];

@@ -45,6 +45,16 @@ struct region;
 const char *outcome_pte_taken(struct region *r, unsigned int page, uint64_t w1, uint64_t since_ns,
 			      char *card, size_t len);
 
+/**
+ * outcome_injected - is this answer the one to an error that the helper module injected?
+ * @w: the vCPU's worker
+ * @o: what KVM_RUN said
+ *
+ * Return: true when the vCPU may try the same access again, whose page is well. Context: the vCPU's
+ * thread, right after KVM_RUN, before outcome_check().
+ */
+bool outcome_injected(struct worker *w, const struct run_outcome *o);
+
 /* What the outcome table has to know of this kernel: C_*. */
 unsigned int outcome_caps(const struct caps *c);
 
