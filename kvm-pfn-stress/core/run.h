@@ -71,7 +71,8 @@ struct failure_op {
 };
 
 struct failure {
-	char oracle[16], rule[40], expected[96], got[288], backing[32], state[48], thread[32], op[16];
+	char oracle[16], rule[40], expected[96], got[288], backing[32], state[48], thread[32];
+	char op[16];
 	char fingerprint[160], known[32];
 	uint64_t gpa, hva, pfn;
 	uint64_t t_ms;

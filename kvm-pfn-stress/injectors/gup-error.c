@@ -12,7 +12,8 @@
  *						PFNH_INJECT_END
  *	fault: works				no reference and no SPTE stayed behind
  *
- * Would have caught -EAGAIN of GUP taken for a bad page, as 6.12 does (7.3: KVM_PFN_ERR_SIGPENDING).
+ * Would have caught -EAGAIN of GUP taken for a bad page, as 6.12 does (7.3:
+ * KVM_PFN_ERR_SIGPENDING).
  */
 #include <errno.h>
 #include <stdio.h>

@@ -129,7 +129,8 @@ static void unanswered(struct worker *w, struct region *r, unsigned int v)
 	snprintf(f.thread, sizeof(f.thread), "%s", w->run->sh->worker[v].name);
 	snprintf(f.op, sizeof(f.op), "%s", g->op < OP_NR ? ops[g->op] : "-");
 	snprintf(f.state, sizeof(f.state), "%s", page_state_name(s));
-	snprintf(f.expected, sizeof(f.expected), "an answer: KVM_RUN returns or the access completes");
+	snprintf(f.expected, sizeof(f.expected),
+		 "an answer: KVM_RUN returns or the access completes");
 	snprintf(f.got, sizeof(f.got), "one access took more than %llu ms of CPU time",
 		 UNANSWERED_CPU_NS / 1000000);
 	f.gpa = r->gpa + page * GUEST_PAGE_SIZE;
@@ -138,8 +139,9 @@ static void unanswered(struct worker *w, struct region *r, unsigned int v)
 }
 
 /*
- * Wait for the end of the access that the vCPU is in, for so much of its CPU time. Not even the end of
- * the scenario gets a vCPU out of there that KVM does not let out. Returns true when it has ended.
+ * Wait for the end of the access that the vCPU is in, for so much of its CPU time. Not even the end
+ * of the scenario gets a vCPU out of there that KVM does not let out. Returns true when it has
+ * ended.
  */
 static bool access_ends(struct worker *w, struct region *r, unsigned int v, unsigned int first,
 			unsigned int nr, uint64_t ops, uint64_t cpu_ns)
@@ -149,7 +151,8 @@ static bool access_ends(struct worker *w, struct region *r, unsigned int v, unsi
 	pid_t pid = getpid(), tid = atomic_load(&ws->tid);
 	uint64_t cpu = proc_cpu_ns(pid, tid), until = now_ns() + 4 * cpu_ns, now;
 
-	while (access_of(r, v, first, nr, &now) && now == ops && atomic_load(&ws->phase) == W_BUSY) {
+	while (access_of(r, v, first, nr, &now) && now == ops &&
+	       atomic_load(&ws->phase) == W_BUSY) {
 		if (proc_cpu_ns(pid, tid) - cpu >= cpu_ns)
 			return false;
 		if (now_ns() >= until)
@@ -174,9 +177,10 @@ void inject_answered(struct worker *w, struct region *r, unsigned int first, uns
 		    access_ends(w, r, v, first, nr, ops, UNANSWERED_CPU_NS / 4))
 			continue;
 		/*
-		 * KVM retries a fault as long as any invalidation is in progress in the union of the
-		 * ranges, which overlapping ones can keep up for long (kvm_mmu_invalidate_range_add()):
-		 * slow, but right. With no other injector at work it has no excuse.
+		 * KVM retries a fault as long as any invalidation is in progress in the union of
+		 * the ranges, which overlapping ones can keep up for long
+		 * (kvm_mmu_invalidate_range_add()): slow, but right. With no other injector at work
+		 * it has no excuse.
 		 */
 		atomic_fetch_add(&w->run->sh->calm, 1);
 		ended = access_ends(w, r, v, first, nr, ops, UNANSWERED_CPU_NS);

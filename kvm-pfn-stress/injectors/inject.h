@@ -53,10 +53,10 @@ void inject_pause(struct worker *w, uint32_t us);
  * @w: the injector's worker
  * @r, @first, @nr: claimed pages, no call under way
  *
- * Only for accesses that are under way now: a fraction of a millisecond, if KVM answers. A vCPU that
- * spends UNANSWERED_CPU_NS on one access, while all other injectors rest, is told neither yes nor
- * no: a failure of the outcome or the poison oracle. Giving the page back would hide it, since the
- * access is then completed.
+ * Only for accesses that are under way now: a fraction of a millisecond, if KVM answers. A vCPU
+ * that spends UNANSWERED_CPU_NS on one access, while all other injectors rest, is told neither yes
+ * nor no: a failure of the outcome or the poison oracle. Giving the page back would hide it, since
+ * the access is then completed.
  */
 void inject_answered(struct worker *w, struct region *r, unsigned int first, unsigned int nr);
 
@@ -77,8 +77,8 @@ struct still {
  * @nr: pages, at most STILL_PAGES
  * @vcpus: how many vCPUs there are
  *
- * still_look() finds the first word that has changed since: true, with its page and offset. Both only
- * read memory: a process that forked without an exec() may call them.
+ * still_look() finds the first word that has changed since: true, with its page and offset. Both
+ * only read memory: a process that forked without an exec() may call them.
  */
 void still_take(struct still *s, uint64_t hva, unsigned int nr, unsigned int vcpus);
 bool still_look(const struct still *s, uint64_t hva, unsigned int *page, unsigned int *off);

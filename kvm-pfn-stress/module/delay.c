@@ -11,8 +11,8 @@
  *	wakes up				one "whole" invalidation in that window
  *	mmu_lock; is_page_fault_stale()
  *
- * A delay runs in a wrapper (redirect.c), so in the context of the function: it sleeps where that is
- * legal at this point and right now nothing forbids it, else it spins, no longer than
+ * A delay runs in a wrapper (redirect.c), so in the context of the function: it sleeps where that
+ * is legal at this point and right now nothing forbids it, else it spins, no longer than
  * PFNH_SPIN_MAX_US and with interrupts as they are; with interrupts off it does not delay at all,
  * since that would hold up the TLB shootdowns of what should fit into the window. A fatal signal
  * ends a sleep.

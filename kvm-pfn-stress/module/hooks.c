@@ -89,8 +89,8 @@ static void count_answer(enum pfnh_hook hook, enum pfnh_answer a)
 
 /*
  * int kvm_mmu_notifier_invalidate_range_start(mn, const struct mmu_notifier_range *range) and
- * void kvm_mmu_notifier_invalidate_range_end(mn, range): in whatever task, for a marked mm. mm calls
- * start without a lock that forbids sleeping, unless the range is not blockable.
+ * void kvm_mmu_notifier_invalidate_range_end(mn, range): in whatever task, for a marked mm. mm
+ * calls start without a lock that forbids sleeping, unless the range is not blockable.
  */
 static const struct mmu_notifier_range *marked_range(const struct pfnh_call *call)
 {

@@ -18,8 +18,8 @@
  * referenced or have lost their canary; then nothing has changed. PFNH_PFN: ENXIO if no such page
  * is online. PFNH_MARK: EBUSY if the file marks another mm, ENOSPC. PFNH_BREAK: enum pfnh_break.
  * PFNH_ARM, PFNH_INJECT, PFNH_DELAY: ENOENT if a function that is needed is not there or cannot be
- * hooked (PFNH_HOOK_INFO says which), ENOSPC for too many rules. PFNH_INJECT_INFO: ENOENT for no such
- * rule.
+ * hooked (PFNH_HOOK_INFO says which), ENOSPC for too many rules. PFNH_INJECT_INFO: ENOENT for no
+ * such rule.
  */
 #ifndef PFN_HELPER_H
 #define PFN_HELPER_H
@@ -226,7 +226,7 @@ struct pfnh_inject {
 				 */
 	__s32 tid;		/* this thread only; 0: all of marked mms */
 	__u32 flags;		/* PFNH_INJECT_* */
-	__u32 burst;		/* calls that fail in the same resolution once the rule fires; 0 = 1 */
+	__u32 burst;		/* calls that fail in one resolution once the rule fires; 0 = 1 */
 	__u32 pad;
 	struct pfnh_policy policy;
 };
@@ -257,7 +257,7 @@ struct pfnh_injected {
 	__u64 ns;		/* out: when */
 	__u32 hook;		/* out */
 	__s32 error;		/* out */
-	__u64 later;		/* out: resolutions of that thread that began after the last one's */
+	__u64 later;		/* out: resolutions of that thread since the last one's */
 };
 
 /* Answers that user space cannot see. Counted for marked mms since PFNH_MARK. */
@@ -314,7 +314,7 @@ enum pfnh_point {
 
 struct pfnh_delay {
 	__u32 point;		/* enum pfnh_point */
-	__u32 min_us, max_us;	/* 1..; max: PFNH_SLEEP_MAX_US, or PFNH_SPIN_MAX_US where it spins */
+	__u32 min_us, max_us;	/* 1 to PFNH_SLEEP_MAX_US, PFNH_SPIN_MAX_US where it spins */
 	__u32 pad;		/* must be 0 */
 	__u64 seed;		/* of the lengths, and of PFNH_RANDOM */
 	struct pfnh_policy policy;	/* which calls; its seed must be 0 */
@@ -358,13 +358,13 @@ struct pfnh_script {
 	__u32 nr;		/* pages, at least 1 */
 	__u32 what;		/* enum pfnh_script_what */
 	__u32 flags;		/* PFNH_SCRIPT_USER */
-	struct pfnh_policy policy;	/* counts faults of all these pages together; NONE: zeroed */
+	struct pfnh_policy policy;	/* counts all these pages' faults; NONE: zeroed */
 };
 
 struct pfnh_script_info {	/* the rule of a page */
 	__u32 index;		/* in */
 	__u32 what;		/* out: enum pfnh_script_what */
-	__u64 seen;		/* out: faults that asked it; NONE: all counters of the set's past */
+	__u64 seen;		/* out: faults that asked; NONE: all of the set's past */
 	__u64 fired;		/* out */
 };
 

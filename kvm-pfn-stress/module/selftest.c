@@ -1293,7 +1293,8 @@ static void test_inject(void)
 			CHECK(fired(id) >= 10, "every 3rd: %llu", (long long)fired(id));
 			CHECK_OK(ioctl(fd, PFNH_INJECT_END));
 		} else {
-			CHECK(page_of(set, 0).refcount == 1, "refcount %d", page_of(set, 0).refcount);
+			CHECK(page_of(set, 0).refcount == 1, "refcount %d",
+			      page_of(set, 0).refcount);
 		}
 		vm_close();
 		munmap(p, PAGE);
@@ -1404,7 +1405,7 @@ static void test_delay(void)
 	printf("# %u stores\n", faults);
 	for (p = 0; p < PFNH_NR_POINTS; p++) {
 		info = delay_info(p);
-		printf("# at %-10s seen %llu delayed %llu slept %llu us spun %llu us longest %llu us\n",
+		printf("# at %-10s seen %llu delayed %llu us: slept %llu spun %llu longest %llu\n",
 		       point_name[p], (long long)info.seen, (long long)info.delayed,
 		       (long long)info.slept_ns / 1000, (long long)info.spun_ns / 1000,
 		       (long long)info.longest_ns / 1000);
@@ -1413,7 +1414,8 @@ static void test_delay(void)
 			       (long long)info.whole, (long long)info.whole_here,
 			       (long long)info.windows_hit);
 		CHECK(info.delayed > 0 && info.delayed <= info.seen / 2, "at %s", point_name[p]);
-		CHECK(p >= PFNH_AT_FLUSH ? !info.slept_ns : info.slept_ns > 0, "at %s", point_name[p]);
+		CHECK(p >= PFNH_AT_FLUSH ? !info.slept_ns : info.slept_ns > 0, "at %s",
+		      point_name[p]);
 		if (p == PFNH_AT_PFN)
 			CHECK(info.whole_here > 0, "no invalidation fit into the window");
 		d = (struct pfnh_delay){ .point = p };
@@ -1497,7 +1499,9 @@ static void test_die(void)
 /* What a scripted handler does to KVM_RUN, and that the next fault is served again. */
 static void test_script(void)
 {
-	static const char * const names[] = { "none", "SIGBUS", "OOM", "HWPOISON", "RETRY", "NOPAGE" };
+	static const char * const names[] = {
+		"none", "SIGBUS", "OOM", "HWPOISON", "RETRY", "NOPAGE",
+	};
 	struct pfnh_script s = { .nr = 1, .policy = { .when = PFNH_TIMES, .n = 1 } };
 	struct pfnh_script_info info = { };
 	int fd = dev_open(), set = dev_open();

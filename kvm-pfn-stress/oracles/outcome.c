@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Under stress: the answer of KVM_RUN is one that the outcome table (outcomes/table.c) allows in any of
- * the states that the page was in during the access.
+ * Under stress: the answer of KVM_RUN is one that the outcome table (outcomes/table.c) allows in
+ * any of the states that the page was in during the access.
  */
 #include <errno.h>
 #include <signal.h>
@@ -54,7 +54,7 @@ static unsigned int allowed_in(unsigned int mask, const struct region *r, const 
 	/* mprotect() changes nothing about what this kernel refuses */
 	if (r && r->mapped == PS_REFUSED)
 		mask |= BIT(PS_REFUSED);
-	/* stores to a read-only memslot never get as far as the host's mapping (__gfn_to_hva_many()) */
+	/* stores to a read-only memslot get no further than __gfn_to_hva_many() */
 	if (r && r->mapped == PS_ROSLOT && (op == OP_STORE || op == OP_RMW))
 		return outcome_under_stress(props, PS_ROSLOT, op, c);
 
@@ -156,8 +156,8 @@ static bool mmio_right(struct worker *w, const struct run_outcome *o, struct fai
  * follow_pfnmap_start() of hva_to_pfn_remapped()? The module knows for whom its handler inserted a
  * PTE, and of its own zaps; of everything else the page word says whether a call of ours was under
  * way during the access. The handler is not asked when another thread (a vCPU, or an injector that
- * writes a stamp) has inserted the PTE meanwhile: then the zap and the page word have to agree. What
- * was found goes to the card.
+ * writes a stamp) has inserted the PTE meanwhile: then the zap and the page word have to agree.
+ * What was found goes to the card.
  */
 const char *outcome_pte_taken(struct region *r, unsigned int page, uint64_t w1, uint64_t since_ns,
 			      char *card, size_t len)
@@ -176,10 +176,10 @@ const char *outcome_pte_taken(struct region *r, unsigned int page, uint64_t w1, 
 }
 
 /*
- * Only what was injected into this thread's last resolution, for that page: what KVM got over excuses
- * nothing that came later. hva_to_pfn() makes KVM_PFN_ERR_SIGPENDING of -EINTR since 6.2 and of -EAGAIN
- * since 6.13; before, both are KVM_PFN_ERR_FAULT as everything but -EHWPOISON is. Both answers for both
- * are the price of not knowing the kernel here.
+ * Only what was injected into this thread's last resolution, for that page: what KVM got over
+ * excuses nothing that came later. hva_to_pfn() makes KVM_PFN_ERR_SIGPENDING of -EINTR since 6.2
+ * and of -EAGAIN since 6.13; before, both are KVM_PFN_ERR_FAULT as everything but -EHWPOISON is.
+ * Both answers for both are the price of not knowing the kernel here.
  */
 static unsigned int injected(struct run *run, const struct region_place *place, unsigned int page,
 			     uint64_t since_ns)
