@@ -14,6 +14,8 @@ usage() {
 	usage: ./run.sh [run] [OPTION]...      stress KVM and reach a verdict
 	       ./run.sh list                   what there is to run
 	       ./run.sh replay DIR [OPTION]... run again what failed in the results directory DIR
+	       ./run.sh bisect [OPTION]...     which commit is to blame, see ./run.sh bisect --help
+	       ./run.sh bisect-step [OPTION]...   test one commit, for git bisect run
 
 	  --duration TIME        60s, 10m, 2h, 1d; a bare number is minutes (default 60s)
 	  --scenario NAME|GLOB   only these, may be given several times (default all)
@@ -266,16 +268,30 @@ run_child() {
 	return "$status"
 }
 
-build_runner() {
+build_runner() { # NEED TOOL
 	local status=0
 	PFN_CACHE=${PFN_CACHE:-$top/.cache}
 	export PFN_CACHE
 	[[ $install ]] || export PFN_NO_INSTALL=1
-	run_child "$top/tools/vm/packages.sh" host-build || status=$?
+	run_child "$top/tools/vm/packages.sh" "$1" || status=$?
 	((status == 0)) || exit "$status"
 	mkdir -p "$PFN_CACHE/bin" || exit 1
-	run_child make -s -C "$top/tools/runner" OUT="$PFN_CACHE/bin" || exit 1
+	run_child make -s -C "$top/tools/$2" OUT="$PFN_CACHE/bin" || exit 1
 }
+
+case ${1-} in
+bisect | bisect-step)
+	step=()
+	[[ $1 = bisect ]] || step=(--step)
+	shift
+	trap 'end_child 130' INT
+	trap 'end_child 143' TERM
+	trap 'end_child 129' HUP
+	build_runner bisect bisect
+	trap - INT TERM HUP
+	exec "$PFN_CACHE/bin/bisect" --top "$top" ${step[@]+"${step[@]}"} "$@"
+	;;
+esac
 
 parse "$@"
 if [[ $command = list ]]; then
@@ -286,6 +302,6 @@ check_together
 trap 'end_child 130' INT
 trap 'end_child 143' TERM
 trap 'end_child 129' HUP
-build_runner
+build_runner host-build runner
 trap - INT TERM HUP
 exec "$PFN_CACHE/bin/runner" --top "$top" ${runner[@]+"${runner[@]}"}

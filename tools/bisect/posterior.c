@@ -109,8 +109,8 @@ bool engine_contradicts(struct engine *e, unsigned int x)
 }
 
 /*
- * The bug showed at x after so many seconds of an exposure. False if that contradicts what is known;
- * then nothing has changed.
+ * The bug showed at x after so many seconds of an exposure. False if that contradicts what is
+ * known; then nothing has changed.
  */
 bool engine_failed(struct engine *e, unsigned int x, double seconds)
 {
@@ -169,7 +169,7 @@ static double expected_seconds(double n, double exposure, double t)
 	return exposure / (n - 1) * -expm1(-(n - 1) * log1p(t / exposure));
 }
 
-/* For each candidate: posterior, and that times the probability, doubt and duration of a failure. */
+/* For each candidate: posterior times the probability, doubt and saving of a failure. */
 static void weigh(struct engine *e, double t, double *weight, unsigned int from, unsigned int to)
 {
 	double clean = NAN, miss = 0, doubt = 0, lasts = 0;

@@ -15,7 +15,7 @@
  */
 struct graph {
 	unsigned int nr;
-	const unsigned int *first;	/* nr + 1: where the parents of a commit begin in parent[] */
+	const unsigned int *first;	/* nr + 1: where its parents begin in parent[] */
 	const unsigned int *parent;
 	uint64_t **ancestors;		/* of merges only: a bit for each commit */
 };

@@ -209,7 +209,8 @@ static double coin(double p)
  */
 static bool run_counter(struct world *w, double unused)
 {
-	double length = w->exposure / w->failures, p = 1 - exp(-1), *post, *sum, lasted, best, total;
+	double length = w->exposure / w->failures, p = 1 - exp(-1), lasted, best, total;
+	double *post, *sum;
 	bool *mark = calloc(w->g.nr, sizeof(bool));
 	unsigned int x, culprit;
 
@@ -385,9 +386,9 @@ int main(int argc, char **argv)
 	w.strange = calloc(nr, sizeof(*w.strange));
 	w.built = calloc(nr, sizeof(*w.built));
 	w.build = calloc(nr, sizeof(*w.build));
-	printf("%lu bisections a cell, %u commits%s, build %d s, boot %d s, confidence %g, seed %lu\n\n",
-	       count, nr_commits, merges ? " with merges" : "", BUILD_SECONDS, BOOT_SECONDS,
-	       confidence, seed);
+	printf("%lu bisections a cell, %u commits%s, build %d s, boot %d s, confidence %g, ", count,
+	       nr_commits, merges ? " with merges" : "", BUILD_SECONDS, BOOT_SECONDS, confidence);
+	printf("seed %lu\n\n", seed);
 	printf("| mean s | rate | foreign | method | right | seconds | builds | this / method |\n");
 	printf("| --- | --- | --- | --- | --- | --- | --- | --- |\n");
 	for (unsigned int m = 0; m < (nr_means ?: 3); m++)

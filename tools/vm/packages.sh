@@ -4,7 +4,7 @@
 # packages.sh NEED...   install the Debian packages that a need lacks, and no others
 #
 # Needs: host-build (the runner), fetch (kernels and sources), qemu, lib, suite, module, kvm,
-# initramfs, busybox, cocci, check. Says in one line what is installed and what for; nothing if
+# initramfs, busybox, cocci, bisect, check. Says in one line what is installed and what for; nothing if
 # all is there. --print only lists the missing packages on standard output.
 #
 # With PFN_NO_INSTALL=1, and for anybody but root, nothing is installed: one line names the
@@ -29,10 +29,11 @@ compiler() {
 
 for n in "$@"; do
 	case $n in
-	host-build)
+	host-build | bisect)
 		compiler
 		has pkg-config pkg-config
 		has libjansson-dev jansson.h
+		[ "$n" = host-build ] || has git git
 		;;
 	fetch)
 		has apt apt-get
