@@ -40,13 +40,14 @@ valid() { # RESULT.JSON
 }
 ok 'result.json keeps to its schema' valid "$tmp/results/result.json"
 ok 'every key is in docs/results.md' eval \
-	"! json 'del(.scenarios[].counts[], .caps[]) | [paths | map(strings)[-1] // empty] | unique[]' |
+	"! json 'del(.scenarios[].counts[], .caps[], .kernel.config[]) | [paths | map(strings)[-1] // empty] | unique[]' |
 	while read -r k; do grep -Eq \"\\\`\$k(\\[\\])?\\\`\" '$top/docs/results.md' || echo \"# \$k\"; done | grep ."
 same_totals() {
 	is "$(json '.totals | .failed + .cells_failed')" "$(grep -c '^not ok' "$tmp/out")" &&
 		is "$(json '.totals | .skipped + .cells_skipped')" "$(grep -c '# SKIP' "$tmp/out")" &&
 		is "$(json .exit)" "$status"
 }
+ok 'the configuration that matters is kept' is "$(json '.kernel.config | [.CONFIG_KVM, .CONFIG_NUMA] | join(" ")')" 'm n'
 ok 'totals agree with KTAP' same_totals
 ok 'there is a card for each scenario with failures' is \
 	"$(json '[.scenarios[] | select(.failures != [])] | length')" "$(find "$tmp/results/failures" -type f | wc -l)"

@@ -49,6 +49,9 @@ static void learn_versions(struct run *run)
 
 	read_line_file(p->kernel, "release", run->kernel_release, sizeof(run->kernel_release));
 	read_line_file(p->kernel, "version", run->kernel_version, sizeof(run->kernel_version));
+	line = format("%s/config", p->kernel);
+	result_learn_config(run, line);
+	free(line);
 	/* The copyright is the last line, the version the first: ask for the first. */
 	argv[0] = format("exec \"%s\" --version | sed -n '1s/^QEMU emulator version //p'", argv[0]);
 	line = proc_last_line(run, (char *[]){ "/bin/sh", "-c", argv[0], NULL }, &status);
@@ -100,6 +103,9 @@ bool build_all(struct run *run)
 	    !step(run, &p->suite, "build-suite.sh", p->lib, NULL, NULL))
 		return false;
 	if (run->opt.host) {
+		p->headers = format("/boot/config-%s", run->kernel_release);
+		result_learn_config(run, p->headers);
+		free(p->headers);
 		p->headers = format("/lib/modules/%s/build", run->kernel_release);
 		return step(run, &p->module, "build-module.sh", p->headers, NULL, NULL);
 	}

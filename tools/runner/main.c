@@ -287,6 +287,7 @@ int main(int argc, char **argv)
 	}
 	run.start_ms = now_ms();
 	run.start_time = time(NULL);
+	run.kernel_config = json_object();
 	run.caps = json_object();
 	run.boots = json_array();
 	run.signal_fd = signals_init();

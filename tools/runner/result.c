@@ -121,6 +121,15 @@ static json_t *options_json(const struct run *run)
 	return o;
 }
 
+static json_t *items_json(const struct scenario_item *items, unsigned int nr)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < nr; i++)
+		json_array_append_new(list, json_string(items[i].name));
+	return list;
+}
+
 static json_t *scenario_json(const struct srun *s)
 {
 	json_t *o = json_object();
@@ -128,6 +137,9 @@ static json_t *scenario_json(const struct srun *s)
 
 	set_text(o, "name", s->conf.name);
 	set_text(o, "describe", s->conf.describe);
+	json_object_set_new(o, "regions", items_json(s->conf.regions, s->conf.nr_regions));
+	json_object_set_new(o, "consumers", items_json(s->conf.consumers, s->conf.nr_consumers));
+	json_object_set_new(o, "injectors", items_json(s->conf.injectors, s->conf.nr_injectors));
 	set_text(o, "verdict", verdict_name(s->verdict));
 	if (*s->reason)
 		set_text(o, "reason", s->reason);
@@ -220,6 +232,7 @@ static json_t *kernel_json(const struct run *run)
 	set_text(o, "requested", run->opt.kernel);
 	set_text(o, "release", run->kernel_release);
 	set_text(o, "version", run->kernel_version);
+	json_object_set(o, "config", run->kernel_config);
 	return o;
 }
 
@@ -297,6 +310,35 @@ void result_write(struct run *run)
 	json_decref(o);
 	free(tmp);
 	free(path);
+}
+
+/* Of the kernel's configuration what the suite asks for (kvm-pfn-stress/config): as it is there. */
+void result_learn_config(struct run *run, const char *config)
+{
+	char *path = format("%s/kvm-pfn-stress/config", run->top), line[256], have[256];
+	FILE *want = fopen(path, "re"), *file = fopen(config, "re");
+
+	free(path);
+	while (want && file && fgets(line, sizeof(line), want)) {
+		size_t len = strcspn(line, "=");
+
+		if (strncmp(line, "CONFIG_", 7) || line[len] != '=')
+			continue;
+		line[len] = '\0';
+		json_object_set_new(run->kernel_config, line, json_string("n"));
+		rewind(file);
+		while (fgets(have, sizeof(have), file)) {
+			if (strncmp(have, line, len) || have[len] != '=')
+				continue;
+			have[strcspn(have, "\n")] = '\0';
+			set_text(run->kernel_config, line, have + len + 1);
+			break;
+		}
+	}
+	if (want)
+		fclose(want);
+	if (file)
+		fclose(file);
 }
 
 /* ---- replay ---- */

@@ -99,6 +99,7 @@ struct run {
 	char accel[8];
 	char commit[64];
 	unsigned int smp;
+	json_t *kernel_config;	/* of the options that the suite wants */
 	json_t *caps;
 	json_t *boots;
 
@@ -290,6 +291,7 @@ __printf(2, 3) void ktap_note(struct run *run, const char *fmt, ...);
 /* result.c */
 void result_write(struct run *run);
 char *result_replay_command(const struct run *run, const struct srun *s);
+void result_learn_config(struct run *run, const char *config);
 bool result_load_options(struct run *run, const char *dir);
 
 /* card.c */
