@@ -12,12 +12,34 @@
 
 #include "runner.h"
 
+/*
+ * What a guest said may stand in a diagnostic, and parsers search all lines for words of their own:
+ * kunit.py stops at the first three, others begin anew at a version, or see a result.
+ */
+static void disarm(char *line)
+{
+	static const char * const words[] = {
+		"not syncing: VFS:", "List of all partitions:", "System halted", "TAP version",
+		"[FAIL]", "[PASS]", "[SKIP]", "Bail out",
+	};
+	char *s;
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		while ((s = strstr(line, words[i])))
+			s[strcspn(s, " ]")] = '_';
+	for (s = line; (s = strstr(s, "ok ")); s++)
+		if (isdigit((unsigned char)s[3]))
+			s[2] = '_';
+}
+
 /* One line to standard output and to ktap.log; what is no printable text becomes a blank. */
 static void put_line(struct run *run, char *line)
 {
 	for (char *s = line; *s; s++)
 		if (!isprint((unsigned char)*s))
 			*s = ' ';
+	if (*line == '#')
+		disarm(line);
 	live_phase(run, NULL);
 	printf("%s\n", line);
 	fflush(stdout);
