@@ -16,6 +16,7 @@ usage() {
 	       ./run.sh replay DIR [OPTION]... run again what failed in the results directory DIR
 	       ./run.sh bisect [OPTION]...     which commit is to blame, see ./run.sh bisect --help
 	       ./run.sh bisect-step [OPTION]...   test one commit, for git bisect run
+	       ./run.sh report FORMAT DIR...   show results: text, html, merge, junit, kcidb, squad
 
 	  --duration TIME        60s, 10m, 2h, 1d; a bare number is minutes (default 60s)
 	  --scenario NAME|GLOB   only these, may be given several times (default all)
@@ -290,6 +291,15 @@ bisect | bisect-step)
 	build_runner bisect bisect
 	trap - INT TERM HUP
 	exec "$PFN_CACHE/bin/bisect" --top "$top" ${step[@]+"${step[@]}"} "$@"
+	;;
+report)
+	shift
+	trap 'end_child 130' INT
+	trap 'end_child 143' TERM
+	trap 'end_child 129' HUP
+	build_runner report report
+	trap - INT TERM HUP
+	exec "$PFN_CACHE/bin/report" "$@"
 	;;
 esac
 

@@ -3,7 +3,7 @@
 #
 # packages.sh NEED...   install the Debian packages that a need lacks, and no others
 #
-# Needs: host-build (the runner), fetch (kernels and sources), qemu, lib, suite, module, kvm,
+# Needs: host-build (the runner), report, fetch (kernels and sources), qemu, lib, suite, module, kvm,
 # initramfs, busybox, cocci, bisect, check. Says in one line what is installed and what for; nothing if
 # all is there. --print only lists the missing packages on standard output.
 #
@@ -34,6 +34,12 @@ for n in "$@"; do
 		has pkg-config pkg-config
 		has libjansson-dev jansson.h
 		[ "$n" = host-build ] || has git git
+		;;
+	report)
+		compiler
+		has pkg-config pkg-config
+		has libjansson-dev jansson.h
+		has libxml2-dev /usr/include/libxml2/libxml/xmlwriter.h
 		;;
 	fetch)
 		has apt apt-get
@@ -79,6 +85,10 @@ for n in "$@"; do
 		has perl prove
 		has python3-jsonschema /usr/lib/python3/dist-packages/jsonschema/__init__.py
 		has python3 python3
+		has libxml2-dev /usr/include/libxml2/libxml/xmlwriter.h
+		has libxml2-utils xmllint
+		has python3-tap /usr/lib/python3/dist-packages/tap/parser.py
+		has jq jq
 		;;
 	*) bad "unknown need '$n'" ;;
 	esac
