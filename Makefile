@@ -3,6 +3,8 @@
 #	make		 build what runs on this machine
 #	make check	 every test; make check-host: those without a VM; make check-vm: those in one
 #	make bench-bisect simulated bisections, the table of docs/bisect.md (COUNT=10000 SEED=1)
+#	make in-tree KSRC=DIR	the suite into tools/testing/selftests of a kernel tree
+#	make dist [KERNEL=6.12|KDIR]	a tarball of the built suite, for a device with busybox only
 #	make lint	 shellcheck, and checkpatch where a kernel tree is cached
 #	make clean	 remove what was built here (downloads in .cache/ stay)
 
@@ -32,7 +34,13 @@ bench-bisect:
 	@$(MAKE) -s -C tools/bisect OUT=$(CACHE)/bin $(CACHE)/bin/simulate
 	@$(CACHE)/bin/simulate --count $(COUNT) --seed $(SEED)
 
+in-tree:
+	@tools/in-tree.sh "$(KSRC)"
+
+dist:
+	@tools/dist.sh $(if $(KERNEL),"$(KERNEL)")
+
 clean:
 	@rm -rf $(CACHE)/bin $(CACHE)/tests $(CACHE)/suite $(CACHE)/module $(CACHE)/initramfs
 
-.PHONY: all bench-bisect check check-host check-vm lint clean
+.PHONY: all bench-bisect check check-host check-vm lint in-tree dist clean
