@@ -19,9 +19,8 @@ say = printf '  %-8s%s\n'
 program = $(MAKE) -s -C ../kvm -f $(src)/program.mk OUTPUT=$(OUTPUT)/kvm PFN_SRC=$(src) PFN_OUT=$(OUTPUT)/build
 
 $(pfn): FORCE
-	@rm -rf $@ && mkdir -p $@/scenarios
-	@cp $(wildcard scenarios/*.conf) $@/scenarios/
-	@cp $(wildcard known-issues) $@/
+	@rm -rf $@ && mkdir -p $@
+	@cp -r scenarios known-issues $@/
 	+@why=$$($(program) pfn-why); \
 	if [ -z "$$why" ] && ! $(program) pfn-program; then why="it does not build"; fi; \
 	if [ -z "$$why" ]; then \

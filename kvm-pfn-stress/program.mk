@@ -11,7 +11,7 @@ include Makefile
 
 pfn-arch := $(patsubst x86_64,x86,$(ARCH))
 pfn-srcs := $(patsubst $(PFN_SRC)/%,%,$(wildcard $(addprefix $(PFN_SRC)/,*.c arch/$(pfn-arch)/*.c backings/*.c \
-	consumers/*.c core/*.c injectors/*.c oracles/*.c)))
+	consumers/*.c core/*.c injectors/*.c oracles/*.c outcomes/*.c)))
 pfn-objs := $(pfn-srcs:%.c=$(PFN_OUT)/%.o)
 # without libvfio: it pulls in drivers
 pfn-lib := $(foreach o,$(LIBKVM_OBJS),$(if $(findstring /libvfio/,$(o)),,$(o)))
