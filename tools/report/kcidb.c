@@ -5,6 +5,7 @@
  *
  * Without --build there is a checkout and a build that stand for the kernel: what Debian calls it.
  */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,24 +66,32 @@ static json_t *misc(const struct result *r, json_t *scenario)
 }
 
 /* Dots part the levels of a path; letters, digits, _ and - are all it may have. */
-static char *path_of(const char *scenario, const char *cell)
+static void add_level(char **path, const char *name)
 {
-	char *path = format("kvm-pfn-stress.%s%s", scenario, *cell ? "." : "");
-	char *rest = format("%s", cell), *joined;
+	char *old = *path, *s;
 
-	for (char *s = rest; *s; s++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", *s))
+	*path = format("%s.%s", old, name);
+	for (s = *path + strlen(old) + 1; *s; s++)
+		if (*s == '/')
+			*s = '.';
+		else if (!isalnum((unsigned char)*s) && *s != '_' && *s != '-')
 			*s = '_';
-	joined = format("%s%s", path, rest);
-	free(path);
-	free(rest);
-	return joined;
+	free(old);
+}
+
+/* NAME is that of a scenario or of a cell, which begins with its scenario's. */
+static char *path_of(const char *name)
+{
+	char *path = format("kvm-pfn-stress");
+
+	add_level(&path, name);
+	return path;
 }
 
 static json_t *test(const struct output *out, const struct result *r, const char *build,
-		    const char *scenario, const char *cell, const char *what)
+		    const char *name, const char *what)
 {
-	char *path = path_of(scenario, cell), *start = iso_time(result_start(r));
+	char *path = path_of(name), *start = iso_time(result_start(r));
 	char *id = format("%s:%s-%lld-%lld-%s", out->origin, r->name, (long long)result_start(r),
 			  (long long)get_int(r->json, "seed"), path);
 	json_t *o = object(id, out->origin);
@@ -110,7 +119,7 @@ static const char *cell_status(json_t *cell)
 static void add_scenario(json_t *tests, const struct output *out, const struct result *r,
 			 const char *build, json_t *scenario)
 {
-	json_t *o = test(out, r, build, get(scenario, "name"), "", status(scenario)), *number;
+	json_t *o = test(out, r, build, get(scenario, "name"), status(scenario)), *number;
 	char *excerpt = failures_text(r, scenario, EXCERPT_MAX);
 	double seconds = get_real(scenario, "seconds");
 	json_t *cell, *c;
@@ -130,9 +139,10 @@ static void add_scenario(json_t *tests, const struct output *out, const struct r
 	json_array_append_new(tests, o);
 	free(excerpt);
 	json_array_foreach(json_object_get(scenario, "cells"), i, cell) {
-		c = test(out, r, build, get(scenario, "name"), get(cell, "name"), cell_status(cell));
-		excerpt = format("expected %s, got %s%s%s", get(cell, "expected"), get(cell, "got"),
-				 *get(cell, "reason") ? ": " : "", get(cell, "reason"));
+		c = test(out, r, build, get(cell, "name"), cell_status(cell));
+		excerpt = *get(cell, "expected") ?
+			  format("expected %s, got %s", get(cell, "expected"), get(cell, "got")) :
+			  format("%s", get(cell, "reason"));
 		set_text(c, "log_excerpt", excerpt);
 		json_array_append_new(tests, c);
 		free(excerpt);

@@ -84,7 +84,8 @@ int squad_write(const struct set *set, struct output *out)
 			add_metric(metrics, "kvm-pfn-stress", label, "window-hits", g->hits);
 		}
 		json_object_foreach(g->cells, cell, verdict) {
-			char *name = format("%s.%s", key, cell);
+			char *name = format("kvm-pfn-stress/%.*s%s",
+					    (int)(strlen(label) - strlen(g->name)), label, cell);
 
 			json_object_set(tests, name, verdict);
 			free(name);
