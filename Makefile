@@ -2,6 +2,7 @@
 #
 #	make		 build what runs on this machine
 #	make check	 every test; make check-host: those without a VM; make check-vm: those in one
+#	make check-lava	 the LAVA job, run by lava-run; KERNEL=7.3
 #	make bench-bisect simulated bisections, the table of docs/bisect.md (COUNT=10000 SEED=1)
 #	make in-tree KSRC=DIR	the suite into tools/testing/selftests of a kernel tree
 #	make dist [KERNEL=6.12|KDIR]	a tarball of the built suite, for a device with busybox only
@@ -23,6 +24,9 @@ check-host:
 check-vm:
 	@tests/run-tests.sh vm
 
+check-lava:
+	@tests/run-tests.sh lava/check.sh
+
 lint:
 	@tests/run-tests.sh host/lint.sh
 
@@ -43,4 +47,4 @@ dist:
 clean:
 	@rm -rf $(CACHE)/bin $(CACHE)/tests $(CACHE)/suite $(CACHE)/module $(CACHE)/initramfs
 
-.PHONY: all bench-bisect check check-host check-vm lint in-tree dist clean
+.PHONY: all bench-bisect check check-host check-lava check-vm lint in-tree dist clean

@@ -3,7 +3,8 @@
 #
 # kvm-pfn-stress.sh [OPTION]...   all scenarios on the kernel that runs, for run_kselftest.sh and for
 # devices with busybox only. Options go to the program (--duration-ms N, --scenario NAME, --seed N);
-# with run_kselftest.sh they come from KSELFTEST_KVM_PFN_STRESS_SH_ARGS.
+# with run_kselftest.sh they come from KSELFTEST_KVM_PFN_STRESS_SH_ARGS. --shard I/N: machine I of N runs
+# every Nth scenario, and nobody talks to anybody.
 #
 # Makes the kernel quiet, loads KVM and the helper module, and puts everything back. What cannot
 # run at all is a SKIP, exit 4; without the helper module the program skips what needs it.
@@ -77,6 +78,19 @@ quiet $mm/ksm/run 0
 quiet /proc/sys/kernel/numa_balancing 0
 quiet /proc/sys/vm/compaction_proactiveness 0
 quiet /proc/sys/debug/kprobes-optimization 0
+
+# every Nth name; with more machines than scenarios, some take the same
+pick() { # I N
+	find "$dir/scenarios" -name '*.conf' | sed "s|^$dir/scenarios/||; s|\.conf\$||" | sort |
+		awk -v i="$1" -v n="$2" '{ name[NR - 1] = $0 }
+			END { if (i > NR) i = (i - 1) % NR + 1
+			for (k = i - 1; k < NR; k += n) print "--scenario " name[k] }'
+}
+shard=$(echo " $*" | sed -n 's|.* --shard \([0-9]*/[0-9]*\).*|\1|p')
+if [ -n "$shard" ]; then
+	# shellcheck disable=SC2046  # words are what is wanted; no option of ours has blanks
+	set -- $(echo " $* " | sed "s| --shard $shard | |") $(pick "${shard%/*}" "${shard#*/}")
+fi
 
 # Another seed each time, unless the options name one; the program says which.
 seed=$(od -An -N3 -tu4 /dev/urandom 2>/dev/null | tr -d ' ')

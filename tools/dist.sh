@@ -18,8 +18,9 @@ trap 'rm -rf "$work"' EXIT
 
 lib=$("$vm/build-lib.sh" "$("$vm/fetch-source.sh" 6.1)")
 suite=$("$vm/build-suite.sh" "$lib")
-mkdir -p "$work/$name/pfn" "$top/dist"
+mkdir -p "$work/$name"/{pfn,ci} "$top/dist"
 cp "$top/kvm-pfn-stress/kvm-pfn-stress.sh" "$top/LICENSE" "$work/$name/"
+cp "$top/configs/ci/ktap-results.sh" "$top/configs/ci/lava/stress.sh" "$work/$name/ci/"
 cp "$suite" "$top/configs/known-issues" "$work/$name/pfn/"
 strip "$work/$name/pfn/kvm-pfn-stress"
 cp -r "$top/configs/scenarios" "$work/$name/pfn/"

@@ -87,6 +87,7 @@ for n in "$@"; do
 		has python3 python3
 		has libxml2-dev /usr/include/libxml2/libxml/xmlwriter.h
 		has libxml2-utils xmllint
+		has python3-yaml /usr/lib/python3/dist-packages/yaml/__init__.py
 		has python3-tap /usr/lib/python3/dist-packages/tap/parser.py
 		has jq jq
 		;;
