@@ -16,6 +16,7 @@ usage() {
 	       ./run.sh replay DIR [OPTION]... run again what failed in the results directory DIR
 	       ./run.sh bisect [OPTION]...     which commit is to blame, see ./run.sh bisect --help
 	       ./run.sh bisect-step [OPTION]...   test one commit, for git bisect run
+	       ./run.sh resume DIR [OPTION]... go on with a run that ended early, in DIR
 	       ./run.sh report FORMAT DIR...   show results: text, html, merge, junit, kcidb, squad
 
 	  --duration TIME        60s, 10m, 2h, 1d; a bare number is minutes (default 60s)
@@ -33,6 +34,7 @@ usage() {
 	  --shard I/N            machine I of N: every Nth scenario, a seed of its own
 	  --results DIR          a new or empty directory (default results/DATE-KERNEL)
 	  --fail-fast            stop after the first scenario that fails
+	  --repeat N             run again what failed, N times (default 3, at most four scenarios)
 	  --no-install           fail instead of installing packages
 	  --list                 the same as list
 	  --verbose              say more
@@ -153,6 +155,14 @@ check_replay() {
 	runner+=(--replay "$value")
 }
 
+check_resume() {
+	[[ $1 ]] || bad "resume: expected a results directory"
+	[[ -d $1 ]] || bad "resume: no such directory: '$1'"
+	[[ -f $1/result.json ]] || bad "resume: '$1' holds no result.json"
+	absolute "$1"
+	runner+=(--resume "$value")
+}
+
 # ---- arguments ----
 
 runner=()
@@ -182,6 +192,10 @@ take_option() { # OPTION VALUE
 			bad "--seed: expected a number from 1 to 999999999999999999, got '$2'"
 		runner+=("$1" "$((10#$2))")
 		;;
+	--repeat)
+		[[ $2 =~ ^[0-9]{1,3}$ ]] || bad "--repeat: expected a number from 0 to 999, got '$2'"
+		runner+=("$1" "$((10#$2))")
+		;;
 	--shard) check_shard "$2"; runner+=(--shard "$shard" --shards "$shards") ;;
 	--results) check_results "$2"; runner+=("$1" "$value") ;;
 	esac
@@ -191,6 +205,7 @@ parse() {
 	case ${1-} in
 	run | list) command=$1; shift ;;
 	replay) command=$1; check_replay "${2-}"; shift 2 ;;
+	resume) command=$1; check_resume "${2-}"; shift 2 ;;
 	esac
 	while (($#)); do
 		case $1 in
@@ -200,13 +215,13 @@ parse() {
 		--fail-fast | --verbose) runner+=("$1") ;;
 		--no-install) install=; runner+=("$1") ;;
 		--duration | --scenario | --kernel | --kernel-modules | --modules | --ksrc | --accel | \
-		--vcpus | --memory | --seed | --shard | --results)
+		--vcpus | --memory | --seed | --shard | --repeat | --results)
 			(($# >= 2)) || bad "$1: expected a value after it"
 			take_option "$1" "$2"
 			shift
 			;;
 		--duration=* | --scenario=* | --kernel=* | --kernel-modules=* | --modules=* | --ksrc=* | \
-		--accel=* | --vcpus=* | --memory=* | --seed=* | --shard=* | --results=*)
+		--accel=* | --vcpus=* | --memory=* | --seed=* | --shard=* | --repeat=* | --results=*)
 			take_option "${1%%=*}" "${1#*=}"
 			;;
 		-*) bad "unknown option '$1', see ./run.sh --help" ;;

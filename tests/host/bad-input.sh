@@ -74,6 +74,10 @@ check 'is no directory' --results "$tmp/file"
 check 'expected a results directory' replay
 check 'no such directory' replay "$tmp/missing"
 check 'holds no result.json' replay "$tmp/empty"
+check 'expected a results directory' resume
+check 'no such directory' resume "$tmp/missing"
+check 'holds no result.json' resume "$tmp/empty"
+check 'expected a number from 0 to 999' --repeat many
 check "unknown option '--foo'" replay "$tmp/full" --foo
 check '--host runs the kernel that is running' --host --kernel 6.12
 PFN_CONFIGS=$tmp/no-scenarios check 'there are no scenarios' --duration 10s

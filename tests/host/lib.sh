@@ -51,8 +51,8 @@ run() {
 	"$top/run.sh" "$@" >"$tmp/out" 2>"$tmp/err" || status=$?
 }
 
-# stress ARGUMENT...: the same with the results in $tmp/results
-stress() { run --results "$tmp/results" --seed 42 "$@"; }
+# stress ARGUMENT...: the same with the results in $tmp/results, nothing repeated
+stress() { run --results "$tmp/results" --seed 42 --repeat 0 "$@"; }
 
 # json FILTER: of the last run's result.json
 json() { jq -r "$1" "$tmp/results/result.json"; }

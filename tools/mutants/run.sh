@@ -103,7 +103,7 @@ for patch in "$@"; do
 		done
 	fi
 	if modules=$("$top/tools/vm/build-kvm.sh" "$kernel" "$patch" 2>"$results/$name.log"); then
-		"$top/run.sh" "${options[@]}" --modules "$modules" >>"$results/$name.log" 2>&1 </dev/null
+		"$top/run.sh" --repeat 0 "${options[@]}" --modules "$modules" >>"$results/$name.log" 2>&1 </dev/null
 	fi
 	if [[ ! -s $results/$name/result.json ]] || ! jq -e '.boots | length > 0' "$results/$name/result.json" >/dev/null; then
 		line "$name" BROKEN - - - "see $results/$name.log"

@@ -42,6 +42,9 @@ static void log_events(struct boot *b, const char *data, size_t len)
 	errno = ENOSPC;		/* what a short write means */
 	if (b->events_log >= 0 && write(b->events_log, data, len) != (ssize_t)len)
 		results_trouble(b->run, "events.log: %s", strerror(errno));
+	/* the machine that runs it may be the one that dies */
+	if (b->events_log >= 0 && b->run->opt.host)
+		fdatasync(b->events_log);
 }
 
 /* Reads what there is; true at the end of file. */

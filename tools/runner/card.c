@@ -36,11 +36,11 @@ static void write_ops(FILE *file, json_t *ops)
 			text(o, "thread"), text(o, "op"), text(o, "gpa"), text(o, "detail"));
 }
 
-static void write_console(FILE *file, const char *tail)
+static void write_block(FILE *file, const char *title, const char *tail)
 {
 	if (!*tail)
 		return;
-	fprintf(file, "\n  the end of the console\n");
+	fprintf(file, "\n  %s\n", title);
 	while (*tail) {
 		size_t len = strcspn(tail, "\n");
 
@@ -70,7 +70,8 @@ static void write_failure(FILE *file, struct run *run, const struct srun *s, jso
 	field(file, "expected", text(f, "expected"));
 	field(file, "got", text(f, "got"));
 	write_ops(file, json_object_get(f, "ops"));
-	write_console(file, text(f, "console"));
+	write_block(file, "the first complaint of the kernel, decoded", text(f, "stack"));
+	write_block(file, "the end of the console", text(f, "console"));
 	fputc('\n', file);
 	field(file, "kernel", run->kernel_release);
 	fprintf(file, "  %-12s %llu\n", "seed", (unsigned long long)run->opt.seed);
@@ -80,6 +81,29 @@ static void write_failure(FILE *file, struct run *run, const struct srun *s, jso
 }
 
 /* Without a directory: outcomes/anon is outcomes-anon. */
+/* After the fact: how often it failed when it ran again. */
+void card_repeated(struct run *run, const struct srun *s)
+{
+	char *dir = format("%s/failures", run->dir), *path;
+	char *name = card_name(s, s->card);
+	FILE *file;
+
+	path = format("%s/%s", dir, name);
+	file = fopen(path, "ae");
+	if (file) {
+		fprintf(file, "\n  %-12s %lld times: failed %lld times, the same way %lld times "
+			"(95 %%: %.0f %% to %.0f %%)\n", "ran again", (long long)json_integer_value(json_object_get(s->repeat, "runs")),
+			(long long)json_integer_value(json_object_get(s->repeat, "failed")),
+			(long long)json_integer_value(json_object_get(s->repeat, "same")),
+			json_number_value(json_object_get(s->repeat, "low")) * 100,
+			json_number_value(json_object_get(s->repeat, "high")) * 100);
+		fclose(file);
+	}
+	free(path);
+	free(name);
+	free(dir);
+}
+
 char *card_name(const struct srun *s, unsigned int number)
 {
 	char *name = format("%02u-%s.txt", number, s->conf.name);

@@ -72,6 +72,8 @@ static void on_scenario(struct boot *b, const struct event *ev)
 	s->boot = b->number;
 	s->budget_ms = event_number(ev, "budget_ms");
 	s->console_from = console_size(b->run);
+	b->run->running = s->conf.name;
+	result_write(b->run);
 }
 
 static void on_live(struct boot *b, const struct event *ev)
@@ -302,18 +304,37 @@ static bool has_failure_of(const struct srun *s, const char *oracle)
 	return false;
 }
 
+/* The first stack of the kernel goes with the first failure that its log is about. */
+static void add_stack(struct run *run, struct srun *s, const char *console)
+{
+	char *stack;
+	size_t i;
+	json_t *f;
+
+	json_array_foreach(s->failures, i, f) {
+		if (strcmp(get_text(f, "oracle"), "kernel-log") || json_object_get(f, "stack"))
+			continue;
+		stack = stack_of(run, console);
+		if (stack)
+			set_text(f, "stack", stack);
+		free(stack);
+		return;
+	}
+}
+
 /* What the kernel printed while the scenario ran, if the program did not see it itself. */
 static void look_at_console(struct run *run, struct srun *s)
 {
 	struct splat splat;
 	char *text;
 
-	if (!s->boot || has_failure_of(s, "kernel-log"))
+	if (!s->boot)
 		return;
 	text = console_part(run, s);
-	if (console_find(text, false, &splat))
+	if (!has_failure_of(s, "kernel-log") && console_find(text, false, &splat))
 		judge_add_failure(run, s, "kernel-log", splat.rule, splat.where,
 				  "nothing from the kernel but information", splat.line);
+	add_stack(run, s, text);
 	free(text);
 }
 
@@ -391,9 +412,12 @@ static void report(struct run *run, struct srun *s)
 	s->done = true;
 	s->running = false;
 	cells_finish(run, s);
+	s->card = run->ktap_number + json_array_size(s->cells) + 1;
 	if (json_array_size(s->failures))
-		card_write(run, s, run->ktap_number + json_array_size(s->cells) + 1);
+		card_write(run, s, s->card);
 	ktap_result(run, s);
+	if (run->running == s->conf.name)
+		run->running = NULL;
 	result_write(run);
 	if (s->verdict == VERDICT_FAIL && run->opt.fail_fast)
 		run->stop = true;

@@ -21,6 +21,7 @@ enum {
 	OPT_TOP = 256, OPT_DURATION, OPT_SCENARIO, OPT_KERNEL, OPT_KERNEL_MODULES, OPT_MODULES,
 	OPT_KSRC, OPT_HOST, OPT_ACCEL, OPT_VCPUS, OPT_MEMORY, OPT_SEED, OPT_SHARD, OPT_SHARDS,
 	OPT_RESULTS, OPT_FAIL_FAST, OPT_NO_INSTALL, OPT_VERBOSE, OPT_REPLAY,
+	OPT_REPEAT, OPT_RESUME,
 };
 
 static const struct option options[] = {
@@ -43,10 +44,12 @@ static const struct option options[] = {
 	{ "no-install", no_argument, NULL, OPT_NO_INSTALL },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "replay", required_argument, NULL, OPT_REPLAY },
+	{ "repeat", required_argument, NULL, OPT_REPEAT },
+	{ "resume", required_argument, NULL, OPT_RESUME },
 	{ NULL, 0, NULL, 0 },
 };
 
-static const char *replay_dir;
+static const char *replay_dir, *resume_dir;
 
 static bool parse_options(struct run *run, int argc, char **argv)
 {
@@ -77,6 +80,8 @@ static bool parse_options(struct run *run, int argc, char **argv)
 		case OPT_NO_INSTALL: o->no_install = true; break;
 		case OPT_VERBOSE: o->verbose = true; break;
 		case OPT_REPLAY: replay_dir = optarg; break;
+		case OPT_REPEAT: o->repeat = number; break;
+		case OPT_RESUME: resume_dir = optarg; break;
 		default: return false;
 		}
 	}
@@ -106,6 +111,10 @@ static bool choose_results(struct run *run)
 	char stamp[32], *latest, *name;
 	struct tm tm;
 
+	if (resume_dir) {
+		run->dir = format("%s", resume_dir);
+		return true;
+	}
 	if (run->opt.results) {
 		run->dir = format("%s", run->opt.results);
 		if (make_dirs(run->dir) && is_empty_dir(run->dir))
@@ -223,6 +232,8 @@ static void finish(struct run *run)
 {
 	if (run->opt.host)
 		host_restore(run);
+	if (run->ktap_begun)
+		repeat_failures(run);
 	run->end_ms = now_ms();
 	if (run->error_status == EXIT_USAGE) {
 		/* Nothing ran: leave nothing behind. */
@@ -268,18 +279,26 @@ static bool check_accel(const struct run *run)
 /* All that can be known to be wrong before anything is fetched, built or written. */
 static bool prepare(struct run *run)
 {
-	if (replay_dir && !result_load_options(run, replay_dir))
+	if (replay_dir && !result_load_options(run, replay_dir, false))
+		return false;
+	if (resume_dir && !result_load_options(run, resume_dir, true))
 		return false;
 	choose_seed(&run->opt);
 	if (!load_known(run) || !plan_make(run) || !check_accel(run))
 		return false;
-	return !run->opt.host || host_check(run);
+	if (run->opt.host) {
+		read_line_file("/proc/sys/kernel/random", "boot_id", run->boot_id,
+			       sizeof(run->boot_id));
+		if (!host_check(run))
+			return false;
+	}
+	return !resume_dir || resume_load(run, resume_dir);
 }
 
 int main(int argc, char **argv)
 {
 	static struct run run = { .opt = { .kernel = "6.12", .memory_mb = 4096, .shard = 1,
-					   .shards = 1, .duration_ms = 60000 } };
+					   .shards = 1, .duration_ms = 60000, .repeat = 3 } };
 
 	if (!parse_options(&run, argc, argv)) {
 		say("runner: not for use by hand, see ./run.sh --help");
@@ -302,6 +321,8 @@ int main(int argc, char **argv)
 		qemu_choose_accel(&run);
 	if (build_all(&run)) {
 		run.build_ms = now_ms();
+		if (resume_dir)
+			resume_report(&run);
 		run_boots(&run);
 	}
 	finish(&run);

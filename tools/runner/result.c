@@ -152,6 +152,8 @@ static json_t *scenario_json(const struct srun *s)
 	set_number(o, "known", s->known);
 	if (f)
 		json_object_set(o, "first_failure_ms", json_object_get(f, "t_ms"));
+	if (s->repeat)
+		json_object_set(o, "repeat", s->repeat);
 	json_object_set(o, "counts", s->counts);
 	json_object_set(o, "oracles", s->oracles);
 	json_object_set(o, "failures", s->failures);
@@ -266,6 +268,10 @@ static json_t *run_json(const struct run *run)
 	set_bool(o, "interrupted", run->interrupted);
 	if (*run->error)
 		set_text(o, "error", run->error);
+	if (run->running)
+		set_text(o, "running", run->running);
+	if (*run->boot_id)
+		set_text(o, "boot_id", run->boot_id);
 	json_object_set_new(o, "kernel", kernel_json(run));
 	json_object_set_new(o, "machine", machine_json(run));
 	set_number(o, "seed", run->opt.seed);
@@ -355,7 +361,7 @@ static bool has_failed(json_t *scenario)
 	return !strcmp(json_string_value(json_object_get(scenario, "verdict")) ?: "", "fail");
 }
 
-static void keep_scenarios(struct options *opt, json_t *list)
+static void keep_scenarios(struct options *opt, json_t *list, bool all)
 {
 	bool failed_only = false;
 	json_t *s;
@@ -364,7 +370,7 @@ static void keep_scenarios(struct options *opt, json_t *list)
 	opt->scenarios = calloc(json_array_size(list) + 1, sizeof(*opt->scenarios));
 	opt->nr_scenarios = 0;
 	json_array_foreach(list, i, s)
-		failed_only |= has_failed(s);
+		failed_only |= !all && has_failed(s);
 	json_array_foreach(list, i, s) {
 		if (failed_only && !has_failed(s))
 			continue;
@@ -376,7 +382,7 @@ static void keep_scenarios(struct options *opt, json_t *list)
  * The same seed, kernel and modules; the scenarios that failed, or all if none did, with the time
  * that each of them had.
  */
-bool result_load_options(struct run *run, const char *dir)
+bool result_load_options(struct run *run, const char *dir, bool all)
 {
 	char *path = format("%s/result.json", dir);
 	struct options *opt = &run->opt;
@@ -396,14 +402,14 @@ bool result_load_options(struct run *run, const char *dir)
 		free(path);
 		return false;
 	}
-	keep_scenarios(opt, list);
+	keep_scenarios(opt, list, all);
 	json_array_foreach(list, i, s)
 		for (size_t k = 0; k < opt->nr_scenarios; k++)
 			if (!strcmp(opt->scenarios[k],
 				    json_string_value(json_object_get(s, "name")) ?: "") &&
 			    !json_object_get(s, "cells"))
 				budget += json_integer_value(json_object_get(s, "budget_ms"));
-	opt->duration_ms = budget ? budget :
+	opt->duration_ms = budget && !all ? budget :
 			   (uint64_t)json_integer_value(json_object_get(args, "duration_ms"));
 	opt->kernel = keep_text(args, "kernel");
 	opt->kernel_modules = keep_text(args, "kernel_modules");
@@ -414,6 +420,7 @@ bool result_load_options(struct run *run, const char *dir)
 	opt->memory_mb = json_integer_value(json_object_get(args, "memory_mb"));
 	opt->seed = json_integer_value(json_object_get(args, "seed"));
 	opt->host = json_is_true(json_object_get(args, "host"));
+	opt->fail_fast = all && json_is_true(json_object_get(args, "fail_fast"));
 	opt->shard = opt->shards = 1;
 	json_decref(o);
 	free(path);

@@ -13,6 +13,8 @@
  *	console.c what a kernel log says about a kernel
  *	cells.c	  cells of the outcome table
  *	ktap.c, result.c, card.c, live.c	what people and programs get to see
+ *	repeat.c  runs again what failed; resume.c goes on after a run that ended early
+ *	stack.c	  the first splat's stack, decoded
  *	proc.c, util.c	processes, signals, clocks, messages
  */
 #ifndef PFN_RUNNER_H
@@ -51,6 +53,7 @@ struct options {
 	unsigned int shard, shards;
 	bool host;
 	bool fail_fast;
+	unsigned int repeat;	/* how often a failing scenario runs again */
 	bool no_install;
 	bool verbose;
 };
@@ -68,9 +71,11 @@ struct srun {
 	json_t *failures;	/* [ { oracle, rule, ... ops: [] } ] */
 	json_t *cells;		/* conformance: [ { name, verdict, ... } ], else empty */
 	unsigned int known;
+	json_t *repeat;		/* { runs, failed, same, low, high }, or NULL */
 	unsigned int boot;	/* number of the boot it ran in, from 1 */
 	unsigned int trouble;	/* times that the host's trouble ended it */
 	bool running;
+	unsigned int card;	/* its number */
 	bool done;		/* judged and reported */
 	long console_from;	/* its part of console.log */
 };
@@ -98,6 +103,9 @@ struct run {
 	char qemu_version[64];
 	char accel[8];
 	char commit[64];
+	char boot_id[40];	/* of this machine, with --host */
+	char died_in[64];	/* --resume: the scenario that the machine did not survive */
+	const char *running;	/* the scenario between @scenario and its verdict */
 	unsigned int smp;
 	json_t *kernel_config;	/* of the options that the suite wants */
 	json_t *caps;
@@ -292,9 +300,18 @@ __printf(2, 3) void ktap_note(struct run *run, const char *fmt, ...);
 void result_write(struct run *run);
 char *result_replay_command(const struct run *run, const struct srun *s);
 void result_learn_config(struct run *run, const char *config);
-bool result_load_options(struct run *run, const char *dir);
+bool result_load_options(struct run *run, const char *dir, bool all);
+
+/* repeat.c, resume.c */
+void repeat_failures(struct run *run);
+bool resume_load(struct run *run, const char *dir);
+void resume_report(struct run *run);
+
+/* stack.c */
+char *stack_of(struct run *run, const char *console);
 
 /* card.c */
+void card_repeated(struct run *run, const struct srun *s);
 char *card_name(const struct srun *s, unsigned int number);
 void card_write(struct run *run, struct srun *s, unsigned int number);
 

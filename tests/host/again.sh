@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# After a failure: it runs again, and its stack is decoded. After an early end: the run goes on.
+. "$(dirname "$0")/lib.sh"
+
+# ---- how often ----
+stress --scenario fail --scenario pass --scenario known --repeat 2
+again='.scenarios[] | select(.name == "fail").repeat'
+ok 'what failed runs again' is "$(json "$again | [.runs, .failed, .same] | tostring")" '[2,2,2]'
+ok 'with an interval' is "$(json "$again | .low < 0.4 and .high == 1")" true
+ok 'nothing else does' is "$(json '[.scenarios[] | select(.repeat)] | length')" 1
+ok 'it is said after all results' like "$tmp/out" '^# fail: ran again 2 times, failed 2 times, with the same failure 2 times'
+ok 'the card says it' like "$tmp/results/failures/01-fail.txt" 'ran again +2 times: failed 2 times'
+ok 'the verdict stands' is "$status $(json .verdict)" '1 fail'
+ok 'each is a results directory' is \
+	"$(jq -r '[.seed, .scenarios[0].name, .options.kernel] | join(" ")' "$tmp/results/repeat/fail-2/result.json")" '42 fail 6.12.117'
+stress --scenario trouble --scenario fail --fail-fast --repeat 2
+ok 'not with --fail-fast' is "$(json '[.scenarios[] | select(.repeat)] | length')" 0
+stress --scenario trouble --modules "$(mkdir -p "$tmp/m" && : >"$tmp/m/kvm.ko" && echo "$tmp/m")" --repeat 1
+ok 'with the same modules' is "$(jq -r .options.modules "$tmp/results/repeat/trouble-1/result.json")" "$tmp/m"
+
+# ---- the stack ----
+stress --scenario panic
+stack() { json '.scenarios[0].failures[0].stack'; }
+ok 'the stack is in the failure' is "$(stack | grep -c -e kvm_mmu_page_fault -e vcpu_enter_guest)" 2
+ok 'without guesses, and ends where it ends' is "$(stack | grep -c -e '?' -e CR2)" 0
+ok 'the card shows it' like "$tmp/results/failures/01-panic.txt" '^  \|  vcpu_enter_guest\+0x5a1'
+decode() {
+	local dir=$tmp/kernel
+	mkdir -p "$dir"
+	printf '%s\n' 'ffffffff81000000 T _text' 'ffffffff81100000 t do_fault' 'ffffffff81200000 T other' >"$dir/System.map"
+	printf 'RIP: 0010:0xffffffff%s\n' 81100123 95100123 >"$tmp/stack"
+	"$top/tools/vm/decode-stack.sh" "$dir" "$tmp/stack" >/dev/null &&
+		is "$(grep -c 'do_fault+0x123' "$tmp/stack.decoded")" 1 || return
+	echo 'Kernel Offset: 0x14000000 from 0xffffffff81000000' >>"$tmp/stack"
+	"$top/tools/vm/decode-stack.sh" "$dir" "$tmp/stack" >/dev/null
+	like "$tmp/stack.decoded" '95100123 \(do_fault\+0x123\)'
+}
+ok 'System.map names addresses, also of a kernel that was moved' decode
+
+# ---- going on ----
+cut_short() { # the runner is killed in its second scenario
+	rm -rf "$tmp/results"
+	"$top/run.sh" --results "$tmp/results" --seed 42 --repeat 0 --scenario a-pass --scenario slow --scenario z-pass \
+		>"$tmp/out" 2>"$tmp/err" &
+	for _ in $(seq 50); do
+		sleep 0.2
+		[[ $(json .running 2>/dev/null) != slow ]] || break
+	done
+	pkill -KILL -P $$ -f -- "--results $tmp/results" || kill -KILL $!
+	wait
+	rm -f "$tmp/results/.result.json.tmp"
+}
+# shellcheck disable=SC2153  # a bound that lets the slow one end
+PFN_BOUND_MS=20000 cut_short
+ok 'what was running has its name in the result' is "$(json '[.running, .verdict] | join(" ")')" 'slow none'
+ok 'the verdict before it is kept' is "$(json '.scenarios[0].verdict')" pass
+cp -r "$tmp/results" "$tmp/cut"
+resume() { status=0; PFN_BOUND_MS=20000 "$top/run.sh" resume "$tmp/results" --repeat 0 >"$tmp/out" 2>"$tmp/err" || status=$?; }
+resume
+ok 'resume: only the runner died: it runs again' is \
+	"$status $(json '[.verdict, .scenarios[].verdict] | join(" ")')" '0 pass pass pass pass'
+ok 'resume: what was through is not run again' is "$(json '[.boots[-1].scenarios[]] | join(" ")')" 'slow z-pass'
+ok 'resume: KTAP is whole' is "$(grep -c '^ok' "$tmp/out") $(sed -n 2p "$tmp/out")" '3 1..3'
+over() { resume; is "$status" 2 && like "$tmp/err" 'come to its end'; }
+ok 'resume: a second time there is nothing to do' over
+rm -rf "$tmp/results"
+cp -r "$tmp/cut" "$tmp/results"
+jq '.boot_id = "11111111-2222-3333-4444-555555555555"' "$tmp/cut/result.json" >"$tmp/results/result.json"
+resume
+ok 'resume: the machine died: charged to the scenario that ran' is \
+	"$status $(json '[.scenarios[] | .verdict, .failures[].fingerprint] | join(" ")')" '1 pass fail suite/exit/-/- pass'
+finish

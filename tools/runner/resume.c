@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * --resume: goes on where a run ended that did not come to its end. What has a verdict keeps it. The
+ * scenario that ran then is charged if the machine went down with it (--host: the kernel has booted
+ * since); if only the runner was killed, it runs again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runner.h"
+
+static const char *text(json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static enum verdict verdict_of(json_t *o)
+{
+	for (enum verdict v = VERDICT_PASS; v <= VERDICT_SKIP; v++)
+		if (!strcmp(text(o, "verdict"), verdict_name(v)))
+			return v;
+	return VERDICT_NONE;
+}
+
+static void take(json_t **to, json_t *o, const char *key)
+{
+	json_t *value = json_object_get(o, key);
+
+	if (!value)
+		return;
+	json_decref(*to);
+	*to = json_incref(value);
+}
+
+static void restore(struct srun *s, json_t *o)
+{
+	s->verdict = s->said = verdict_of(o);
+	s->done = true;
+	s->boot = json_integer_value(json_object_get(o, "boot"));
+	s->budget_ms = json_integer_value(json_object_get(o, "budget_ms"));
+	s->ms = json_number_value(json_object_get(o, "seconds")) * 1000;
+	s->faults = json_integer_value(json_object_get(o, "faults"));
+	s->injections = json_integer_value(json_object_get(o, "injections"));
+	s->hits = json_integer_value(json_object_get(o, "hits"));
+	s->known = json_integer_value(json_object_get(o, "known"));
+	snprintf(s->reason, sizeof(s->reason), "%s", text(o, "reason"));
+	take(&s->counts, o, "counts");
+	take(&s->oracles, o, "oracles");
+	take(&s->failures, o, "failures");
+	take(&s->cells, o, "cells");
+}
+
+static void restore_known(struct run *run, json_t *issues)
+{
+	json_t *issue;
+	size_t i;
+
+	json_array_foreach(issues, i, issue)
+		for (size_t k = 0; k < known_count(run->known); k++)
+			if (!strcmp(known_id(run->known, k), text(issue, "id")))
+				run->known_seen[k] = json_integer_value(json_object_get(issue, "seen"));
+}
+
+/* What the directory of --resume has; after plan_make(). Returns false if there is nothing to do. */
+bool resume_load(struct run *run, const char *dir)
+{
+	char *path = format("%s/result.json", dir);
+	json_t *o = json_load_file(path, 0, NULL), *s;
+	size_t i;
+
+	free(path);
+	if (json_object_get(o, "exit") && !json_is_true(json_object_get(o, "interrupted"))) {
+		say("kvm-pfn-stress: --resume: that run has come to its end");
+		json_decref(o);
+		return false;
+	}
+	json_array_foreach(json_object_get(o, "scenarios"), i, s) {
+		struct srun *mine = plan_find(run, text(s, "name"));
+
+		if (!mine || verdict_of(s) == VERDICT_NONE ||
+		    (verdict_of(s) == VERDICT_SKIP && !strcmp(text(s, "reason"), "interrupted")))
+			continue;
+		restore(mine, s);
+	}
+	take(&run->boots, o, "boots");
+	take(&run->caps, o, "caps");
+	restore_known(run, json_object_get(o, "known_issues"));
+	/* all that the others ran is not missing here: plan_make() took the names of this part */
+	run->opt.shards = json_integer_value(json_object_get(json_object_get(o, "options"), "shards"));
+	run->opt.shard = json_integer_value(json_object_get(json_object_get(o, "options"), "shard"));
+	run->host_trouble = json_integer_value(json_object_get(o, "host_trouble"));
+	snprintf(run->died_in, sizeof(run->died_in), "%s", text(o, "running"));
+	if (!*text(o, "boot_id") || !strcmp(text(o, "boot_id"), run->boot_id))
+		*run->died_in = '\0';
+	json_decref(o);
+	return true;
+}
+
+/* The verdicts that were there, first of all; then the one that the machine did not survive. */
+void resume_report(struct run *run)
+{
+	struct srun *victim = plan_find(run, run->died_in);
+	char *tail;
+	json_t *f;
+
+	ktap_begin(run);
+	for (size_t i = 0; i < run->nr; i++)
+		if (run->s[i].done)
+			ktap_result(run, &run->s[i]);
+	if (!victim || victim->done)
+		return;
+	victim->boot = json_array_size(run->boots) + 1;
+	f = judge_add_failure(run, victim, "suite", "exit", "", "a machine that survives the scenario",
+			      "it went down and booted again");
+	tail = console_tail(run, 0, 40);
+	if (*tail)
+		json_object_set_new(f, "console", json_string(tail));
+	free(tail);
+	victim->console_from = console_size(run);
+	judge_finish(run, victim);
+}
