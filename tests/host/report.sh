@@ -67,8 +67,10 @@ junit() {
 ok 'JUnit keeps to its schema' junit
 count() { xmllint --xpath "string($1)" "$tmp/junit.xml"; }
 junit_same() {
+	local all fail skip
+	all=$(wc -l <"$tmp/expected") fail=$(grep -c 'fail$' "$tmp/expected") skip=$(grep -c 'skip$' "$tmp/expected")
 	is "$(count /testsuites/@tests) $(count /testsuites/@failures) $(count 'count(//failure)') $(count 'count(//skipped)')" \
-		"$(wc -l <"$tmp/expected") $(grep -c 'fail$' "$tmp/expected") $(grep -c 'fail$' "$tmp/expected") $(grep -c 'skip$' "$tmp/expected")"
+		"$all $fail $fail $skip"
 }
 ok 'JUnit counts as result.json does' junit_same
 ok 'JUnit: the card is in the failure' is "$(xmllint --xpath '//testcase[@name="panic"]/failure/@type' "$tmp/junit.xml")" \

@@ -26,7 +26,7 @@ static void usage(FILE *file)
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
 		fprintf(file, "  %-8s %s\n", formats[i].name, formats[i].what);
 	fprintf(file, "\nDIR is a results directory. Exit status: 0; 1 it could not be written;\n"
-		      "2 wrong usage; merge: 0 passed, 1 failed or something is missing, 4 all skipped.\n");
+		      "2 wrong usage. merge: 0 passed, 1 failed or incomplete, 4 all skipped.\n");
 }
 
 static bool parse(int argc, char **argv, struct output *out)

@@ -92,7 +92,8 @@ void card_repeated(struct run *run, const struct srun *s)
 	file = fopen(path, "ae");
 	if (file) {
 		fprintf(file, "\n  %-12s %lld times: failed %lld times, the same way %lld times "
-			"(95 %%: %.0f %% to %.0f %%)\n", "ran again", (long long)json_integer_value(json_object_get(s->repeat, "runs")),
+			"(95 %%: %.0f %% to %.0f %%)\n", "ran again",
+			(long long)json_integer_value(json_object_get(s->repeat, "runs")),
 			(long long)json_integer_value(json_object_get(s->repeat, "failed")),
 			(long long)json_integer_value(json_object_get(s->repeat, "same")),
 			json_number_value(json_object_get(s->repeat, "low")) * 100,

@@ -151,7 +151,8 @@ static void repeat_scenario(struct run *run, struct srun *s)
 	s->repeat = json_pack("{s:i, s:i, s:i, s:f, s:f}", "runs", runs, "failed", failures, "same",
 			      sames, "low", low, "high", high);
 	ktap_note(run, "%s: ran again %u times, failed %u times, with the same failure %u times "
-		  "(95 %%: %.0f %% to %.0f %%)", s->conf.name, runs, failures, sames, low * 100, high * 100);
+		  "(95 %%: %.0f %% to %.0f %%)", s->conf.name, runs, failures, sames, low * 100,
+		  high * 100);
 	card_repeated(run, s);
 	result_write(run);
 }
