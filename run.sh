@@ -13,7 +13,8 @@ usage() {
 	cat <<-'END'
 	usage: ./run.sh [run] [OPTION]...      stress KVM and reach a verdict
 	       ./run.sh list                   what there is to run
-	       ./run.sh replay DIR [OPTION]... run again what failed in the results directory DIR
+	       ./run.sh replay DIR [OPTION]... run again what failed in the results directory DIR;
+	                                       --minimise: and leave out what it does not need to fail
 	       ./run.sh bisect [OPTION]...     which commit is to blame, see ./run.sh bisect --help
 	       ./run.sh bisect-step [OPTION]...   test one commit, for git bisect run
 	       ./run.sh resume DIR [OPTION]... go on with a run that ended early, in DIR
@@ -166,6 +167,7 @@ check_resume() {
 # ---- arguments ----
 
 runner=()
+minimise='' rest=()
 command=run
 host='' kernel='' install=1
 
@@ -204,7 +206,12 @@ take_option() { # OPTION VALUE
 parse() {
 	case ${1-} in
 	run | list) command=$1; shift ;;
-	replay) command=$1; check_replay "${2-}"; shift 2 ;;
+	replay)
+		command=$1
+		check_replay "${2-}"
+		shift 2
+		[[ ${1-} != --minimise ]] || { shift; minimise=$value rest=("$@"); }
+		;;
 	resume) command=$1; check_resume "${2-}"; shift 2 ;;
 	esac
 	while (($#)); do
@@ -324,6 +331,7 @@ if [[ $command = list ]]; then
 	exit 0
 fi
 check_together
+[[ ! $minimise ]] || exec "$top/tools/minimise.sh" "$minimise" ${rest[@]+"${rest[@]}"}
 trap 'end_child 130' INT
 trap 'end_child 143' TERM
 trap 'end_child 129' HUP

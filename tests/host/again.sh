@@ -39,6 +39,25 @@ decode() {
 }
 ok 'System.map names addresses, also of a kernel that was moved' decode
 
+# ---- what it takes to fail ----
+stress --scenario needs --scenario pass
+minimal() {
+	status=0
+	TRIES=1 "$top/run.sh" replay "$tmp/results" --minimise >"$tmp/out" 2>"$tmp/err" || status=$?
+	[[ $status = 0 ]] || sed 's/^/# /' "$tmp/err"
+	is "$status" 0 && is "$(grep -E '^(regions|consumers|injectors|vcpus|min)' "$(cat "$tmp/out")" | sort | tr '\n' ';')" \
+		'consumers = vcpu;injectors = zap:3;regions = anon:16;vcpus = 1;'
+}
+ok 'minimise: the smallest scenario that still fails' minimal
+not_again() {
+	jq '.scenarios[].failures[].fingerprint |= sub("stale-read"; "lost-store")' "$tmp/results/result.json" >"$tmp/edited"
+	mv "$tmp/edited" "$tmp/results/result.json"
+	status=0
+	TRIES=1 "$top/run.sh" replay "$tmp/results" --minimise >"$tmp/out" 2>"$tmp/err" || status=$?
+	is "$status" 1 && like "$tmp/err" 'content/lost-store/anon/load did not come back in 1 runs'
+}
+ok 'minimise: a failure that does not come back' not_again
+
 # ---- going on ----
 cut_short() { # the runner is killed in its second scenario
 	rm -rf "$tmp/results"

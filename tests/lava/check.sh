@@ -43,8 +43,7 @@ END
 (cd "$root" && find . | cpio --quiet -H newc -o | gzip -1 >"$tmp/ramdisk.cpio.gz")
 
 fill() {
-	sed -e "s|@QEMU@|$qemu/qemu|; s|@KERNEL@|file://$k/vmlinuz|; s|@RAMDISK@|file://$tmp/ramdisk.cpio.gz|" \
-		-e 's|DURATION_MS: "60000"|DURATION_MS: "20000"|' "$1"
+	sed -e "s|@QEMU@|$qemu/qemu|; s|@KERNEL@|file://$k/vmlinuz|; s|@RAMDISK@|file://$tmp/ramdisk.cpio.gz|" "$1"
 }
 fill "$ci/device-qemu.yaml" >"$tmp/device.yaml"
 fill "$ci/job-qemu.yaml" >"$tmp/job.in"

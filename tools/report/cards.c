@@ -55,10 +55,10 @@ static struct cards collect(const struct set *set, bool known)
 	return c;
 }
 
-/* An address that is 0x0 was not known. */
+/* An address that is 0x0 was not known, a backing that is - does not matter. */
 static void row(struct markup *m, const char *name, const char *value, const char *class)
 {
-	if (!*value || !strcmp(value, "0x0"))
+	if (!*value || !strcmp(value, "0x0") || !strcmp(value, "-"))
 		return;
 	tag(m, "div", "row");
 	leaf(m, "dt", NULL, "%s", name);

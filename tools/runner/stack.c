@@ -38,7 +38,7 @@ static bool worth_it(const char *msg)
 {
 	const char *s = msg + strspn(msg, " ");
 
-	return !strncmp(s, "? ", 2) ? false :
+	return !strncmp(s, "? ", 2) || strstr(s, "RIP: 0033:") ? false :
 	       strstr(s, "+0x") || strstr(s, "RIP:") || strstr(s, "Call Trace") ||
 	       strstr(s, "CPU:") || strstr(s, "Comm:") || !strncmp(s, "BUG:", 4) ||
 	       !strncmp(s, "WARNING:", 8) || !strncmp(s, "Oops:", 5) || strstr(s, "Hardware name");

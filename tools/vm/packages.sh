@@ -3,8 +3,8 @@
 #
 # packages.sh NEED...   install the Debian packages that a need lacks, and no others
 #
-# Needs: host-build (the runner), report, fetch (kernels and sources), qemu, lib, suite, module, kvm,
-# initramfs, busybox, cocci, bisect, check. Says in one line what is installed and what for; nothing if
+# Needs: host-build (the runner), report, minimise, fetch (kernels and sources), qemu, lib, suite, module,
+# kvm, initramfs, busybox, cocci, bisect, check. Says in one line what is installed and what for; nothing if
 # all is there. --print only lists the missing packages on standard output.
 #
 # With PFN_NO_INSTALL=1, and for anybody but root, nothing is installed: one line names the
@@ -41,6 +41,7 @@ for n in "$@"; do
 		has libjansson-dev jansson.h
 		has libxml2-dev /usr/include/libxml2/libxml/xmlwriter.h
 		;;
+	minimise) has jq jq ;;
 	fetch)
 		has apt apt-get
 		has dpkg dpkg-deb

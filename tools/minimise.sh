@@ -1,0 +1,121 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# minimise.sh DIR [OPTION]...   the smallest scenario that still fails as the one in DIR did
+#
+# Leaves out regions, consumers, injectors and vCPUs of the first scenario with a new failure, one after
+# the other, as long as the same fingerprint comes back in one of TRIES (3) runs; goes round again until
+# nothing more can go. Options are added to ./run.sh's. Writes DIR/minimal/NAME.conf and prints its path.
+#
+# Exit 1 if the failure does not come back at all, 2 for wrong usage.
+set -euo pipefail
+
+bad() { echo "run.sh: replay --minimise: $*" >&2; exit 2; }
+say() { printf '  %s\n' "$*" >&2; }
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+configs=${PFN_CONFIGS:-$top/configs}
+tries=${TRIES:-3}
+dir=$1
+shift
+"$top/tools/vm/packages.sh" minimise || exit
+name=$(jq -r 'first(.scenarios[] | select(.verdict == "fail" and any(.failures[]; .known | not)).name) // ""' \
+	"$dir/result.json")
+[[ $name ]] || bad "no scenario of '$dir' has a new failure"
+print=$(jq -r --arg n "$name" 'first(.scenarios[] | select(.name == $n).failures[] | select(.known | not).fingerprint)' \
+	"$dir/result.json")
+from=$configs/scenarios/$name.conf
+[[ -f $from ]] || bad "there is no $from any more"
+grep -q '^outcomes' "$from" && bad "$name is a table: there is nothing to leave out"
+
+# ./run.sh's options for the same kernel, modules and seed
+options=()
+while IFS=$'\t' read -r option value; do
+	options+=("--$option" "$value")
+done < <(jq -r --arg n "$name" '(.scenarios[] | select(.name == $n).budget_ms) as $ms | .options |
+	{seed: .seed, duration: "\([([$ms, 10000] | max), 30000] | min / 1000 | ceil)s", memory: "\(.memory_mb)M",
+	 vcpus: (select(.vcpus > 0).vcpus // null), accel: .accel, ksrc: .ksrc, modules: .modules,
+	 kernel: (if .host then null else .kernel end), "kernel-modules": .["kernel_modules"]} |
+	to_entries[] | select(.value) | [.key, .value] | @tsv' "$dir/result.json")
+[[ $(jq .options.host "$dir/result.json") != true ]] || options+=(--host)
+
+work=$dir/minimal
+mkdir -p "$work/configs/scenarios/$(dirname "$name")"
+conf=$work/configs/scenarios/$name.conf
+cp "$configs/known-issues" "$work/configs/"
+runs=0
+
+# fails FILE: does this scenario still fail the same way?
+fails() {
+	local i
+	cp "$1" "$conf"
+	for ((i = 0; i < tries; i++)); do
+		runs=$((runs + 1))
+		rm -rf "$work/run"
+		PFN_CONFIGS=$work/configs "$top/run.sh" "${options[@]}" "${more[@]}" --scenario "$name" --repeat 0 \
+			--results "$work/run" >"$work/log" 2>&1 || (($? == 1)) || { tail -n 3 "$work/log" >&2; exit 1; }
+		jq -e --arg f "$print" 'any(.scenarios[0].failures[]; .fingerprint == $f)' "$work/run/result.json" \
+			>/dev/null && return
+	done
+	return 1
+}
+
+# words KEY FILE: what the list KEY has; without KEY N FILE: FILE with the Nth word of KEY left out
+words() { sed -n "s/^ *$1 *= *//p" "$2"; }
+without() {
+	awk -v key="$1" -v n="$2" '
+		$1 == key && $2 == "=" {
+			line = ""
+			for (i = 3; i <= NF; i++)
+				if (i - 2 != n) line = line " " $i
+			if (line != "") print key " =" line
+			next
+		}
+		/^ *(min_faults|min_injections|min_hits)/ { next }	# of the whole, not of a part
+		{ print }' "$3"
+}
+
+more=("$@")
+best=$work/best.conf
+cp "$from" "$best"
+say "$name: does $print come back?"
+fails "$best" || { echo "run.sh: replay --minimise: $print did not come back in $tries runs" >&2; exit 1; }
+
+# try LABEL FILE: take it if it still fails
+try() {
+	if fails "$2"; then
+		say "without $1: still fails"
+		mv "$2" "$best"
+		return 0
+	fi
+	say "without $1: passes"
+	return 1
+}
+
+changed=1
+while ((changed)); do
+	changed=0
+	for key in injectors consumers regions; do
+		read -ra list <<<"$(words "$key" "$best")"
+		for ((n = ${#list[@]}; n >= 1; n--)); do
+			# a scenario has a region; without a list of consumers there is one: vcpu
+			((${#list[@]} > 1)) || [[ $key = injectors ]] || continue
+			without "$key" "$n" "$best" >"$work/try.conf"
+			try "${key%s} ${list[n - 1]}" "$work/try.conf" || continue
+			read -ra list <<<"$(words "$key" "$best")"
+			changed=1
+		done
+	done
+	if ! grep -q '^vcpus = 1$' "$best"; then
+		{ grep -v '^ *vcpus' "$best"; echo "vcpus = 1"; } >"$work/try.conf"
+		! try "all vCPUs but one" "$work/try.conf" || changed=1
+	fi
+done
+mkdir -p "$work/$(dirname "$name")"
+{
+	cat "$best"
+	echo "# fails with $print, as in ${dir##*/}"
+} >"$work/$name.conf"
+rm -rf "$work/configs" "$work/try.conf" "$best"
+say "$runs runs; the smallest scenario that fails:"
+echo "$work/$name.conf"
