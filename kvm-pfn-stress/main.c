@@ -230,7 +230,8 @@ static bool kill_child(pid_t pid, struct totals *t)
 		if (ms - looked < WATCH_MS)
 			continue;
 		looked = ms;
-		for (i = 0; i < (unsigned int)atomic_load(&sh->nr_workers) && how == NOT_STUCK; i++) {
+		for (i = 0; i < (unsigned int)atomic_load(&sh->nr_workers) &&
+			    how == NOT_STUCK; i++) {
 			pid_t tid = atomic_load(&sh->worker[i].tid);
 
 			if (!proc_state(pid, tid))
@@ -277,7 +278,8 @@ static void report_cell(const struct scenario *sc, const struct outcome_cell *ce
 	else if (c->verdict == CELL_FAIL)
 		ktap("# %s: %s%s%s, expected %s, got %s", name, c->fingerprint,
 		     c->known[0] ? ", known issue " : "", c->known, c->expected, c->got);
-	ktap("%s %u %s%s", v == FAIL ? "not ok" : "ok", ++ktap_number, name, v == SKIP ? " # SKIP" : "");
+	ktap("%s %u %s%s", v == FAIL ? "not ok" : "ok", ++ktap_number, name,
+	     v == SKIP ? " # SKIP" : "");
 
 	event_begin(&e, "cell");
 	event_str(&e, "scenario", sc->name);
@@ -391,7 +393,8 @@ static bool one_child(const struct scenario *sc, struct totals *t, uint64_t star
 			 strsignal(WTERMSIG(status)));
 		child_failed("child-died", text);
 	} else if (WEXITSTATUS(status) && WEXITSTATUS(status) != 4) {
-		snprintf(text, sizeof(text), "exit status %d: see the console", WEXITSTATUS(status));
+		snprintf(text, sizeof(text), "exit status %d: see the console",
+			 WEXITSTATUS(status));
 		child_failed(WEXITSTATUS(status) == 254 ? "test-assert" : "child-exit", text);
 	}
 	return true;
@@ -412,8 +415,8 @@ static void end_cell(enum cell_verdict v, const char *text)
 }
 
 /*
- * Conformance: one child after the other until every cell has its result. A child that dies fails the
- * cell that it was in. Returns false when the kernel has to be booted again.
+ * Conformance: one child after the other until every cell has its result. A child that dies fails
+ * the cell that it was in. Returns false when the kernel has to be booted again.
  */
 static bool run_cells(const struct scenario *sc, struct totals *t, uint64_t start, uint64_t end,
 		      struct rng *rng)
@@ -472,7 +475,8 @@ static void report_counts(const struct scenario *sc, const struct totals *t)
 		report_count(sc->name, "window", "faultin", st.faultin - t->before.faultin);
 	}
 	if (sh->caps.hooks & PFNH_HOOK_INVALIDATE)
-		report_count(sc->name, "window", "invalidate", st.invalidate - t->before.invalidate);
+		report_count(sc->name, "window", "invalidate",
+			     st.invalidate - t->before.invalidate);
 	if (sh->caps.hooks & PFNH_HOOK_LOCK_WAIT)
 		report_count(sc->name, "wait", "mmap-lock", st.lock_waits - t->before.lock_waits);
 	for (i = 0; i < OP_NR; i++)
@@ -593,8 +597,8 @@ static bool hits_due(const struct totals *t, uint64_t slot_ms)
 }
 
 /*
- * A scenario that did not do what it is there for is no pass. Not enough CPU time for it: the host's
- * trouble, SKIP. CPU time, but no faults: ours, FAIL.
+ * A scenario that did not do what it is there for is no pass. Not enough CPU time for it: the
+ * host's trouble, SKIP. CPU time, but no faults: ours, FAIL.
  */
 static void check_exposure(const struct scenario *sc, const struct totals *t, uint64_t slot_ms)
 {
@@ -613,7 +617,8 @@ static void check_exposure(const struct scenario *sc, const struct totals *t, ui
 			continue;
 		if (t->cpu_ms < slot_ms / 2) {
 			snprintf(sh->skip_reason, sizeof(sh->skip_reason),
-				 "starved: %lu ms of CPU time in %lu ms, %lu %s", t->cpu_ms, slot_ms,
+				 "starved: %lu ms of CPU time in %lu ms, %lu %s", t->cpu_ms,
+				 slot_ms,
 				 x[i].got, x[i].what);
 			return;
 		}
@@ -741,8 +746,8 @@ static enum verdict run_scenario(const struct scenario *sc, unsigned int index, 
 	report_oracles(sc, v == SKIP);
 	if (v == SKIP)
 		ktap("# %s: skipped: %s", sc->name, sh->skip_reason);
-	ktap("# %s: %lu faults, %lu injections, %lu window hits", sc->name, t.faults, injections(&t),
-	     window_hits(&t));
+	ktap("# %s: %lu faults, %lu injections, %lu window hits", sc->name, t.faults,
+	     injections(&t), window_hits(&t));
 	ktap_number++;
 	/* nothing behind SKIP: parsers take it for a part of the name */
 	if (v == SKIP)
@@ -765,9 +770,9 @@ static enum verdict run_scenario(const struct scenario *sc, unsigned int index, 
 }
 
 /*
- * Creating the first and destroying the last VM patches kernel text (static keys: preempt notifiers,
- * software-disabled and missing local APICs). Emulators race with that; one VM with a vCPU that has
- * an in-kernel, still disabled APIC stays for the whole run.
+ * Creating the first and destroying the last VM patches kernel text (static keys: preempt
+ * notifiers, software-disabled and missing local APICs). Emulators race with that; one VM with a
+ * vCPU that has an in-kernel, still disabled APIC stays for the whole run.
  */
 static int hold_vm(void)
 {
@@ -796,7 +801,7 @@ static int help(void)
 	printf("usage: kvm-pfn-stress [--scenario NAME]... [--scenario-dir DIR] [--duration-ms N]\n"
 	       "  [--seed N] [--vcpus N] [--known-issues FILE] [--fail-fast] [--events]\n"
 	       "  [--list] [--check]\n"
-	       "Runs the scenarios in the order given, all of the directory by default, in N ms.\n");
+	       "Runs the scenarios in the order given, all by default, in N ms.\n");
 	return 0;
 }
 

@@ -114,7 +114,7 @@ static void often(struct markup *m, const struct card *card)
 		     (unsigned long long)card->times, card->scenarios,
 		     card->scenarios == 1 ? "" : "s");
 	if (get_int(again, "runs"))
-		leaf(m, "p", "dim", "run again: failed %lld of %lld times (95 %%: %.0f %% to %.0f %%)",
+		leaf(m, "p", "dim", "ran again: failed %lld of %lld times (95 %%: %.0f to %.0f %%)",
 		     (long long)get_int(again, "failed"), (long long)get_int(again, "runs"),
 		     get_real(again, "low") * 100, get_real(again, "high") * 100);
 }
@@ -167,8 +167,8 @@ void cards_html(struct markup *m, const struct set *set)
 		put(m, &fresh.card[i], i < 3);
 	if (known.nr) {
 		tag(m, "details", "block");
-		leaf(m, "summary", NULL, "%zu known failure%s, which did not turn the verdict", known.nr,
-		     known.nr == 1 ? "" : "s");
+		leaf(m, "summary", NULL, "%zu known failure%s, which did not turn the verdict",
+		     known.nr, known.nr == 1 ? "" : "s");
 		for (size_t i = 0; i < known.nr; i++)
 			put(m, &known.card[i], false);
 		tag_end(m);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KCIDB v5.3: one test for each scenario of each directory, and one for each cell. A test that never
- * got its turn is MISS, one that the emulator took is ERROR; nothing is ever null.
+ * KCIDB v5.3: one test for each scenario of each directory, and one for each cell. A test that
+ * never got its turn is MISS, one that the emulator took is ERROR; nothing is ever null.
  *
  * Without --build there is a checkout and a build that stand for the kernel: what Debian calls it.
  */

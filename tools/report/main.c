@@ -53,7 +53,8 @@ static bool parse(int argc, char **argv, struct output *out)
 	}
 	if (strspn(out->origin, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(out->origin) ||
 	    !*out->origin) {
-		fprintf(stderr, "report: --origin: expected a-z, 0-9 and _, got '%s'\n", out->origin);
+		fprintf(stderr, "report: --origin: expected a-z, 0-9 and _, got '%s'\n",
+			out->origin);
 		return false;
 	}
 	if (out->build_id && !strchr(out->build_id, ':')) {

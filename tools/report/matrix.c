@@ -166,7 +166,7 @@ void matrix_html(struct markup *m, const struct set *set)
 	tag(m, "section", NULL);
 	attr(m, "id", "matrix");
 	leaf(m, "h2", NULL, "Who met whom");
-	leaf(m, "p", "dim", "Consumer and backing against injector: faults, and below them window hits. "
+	leaf(m, "p", "dim", "Consumer and backing against injector: faults, below window hits. "
 	     "A scenario counts in each of its cells; point at one to see which.");
 	tag(m, "div", "scroll");
 	tag(m, "table", "matrix");

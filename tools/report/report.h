@@ -5,7 +5,7 @@
  *
  *	main.c		arguments
  *	load.c		result.json, events.log
- *	groups.c	the same scenario on the same kernel, over all directories; the joint verdict
+ *	groups.c	the same scenario on the same kernel in all directories; one verdict
  *	stats.c		what a number of passes or failures proves
  *	text.c		the terminal; merge
  *	kcidb.c, junit.c, squad.c	for CI systems
@@ -117,7 +117,8 @@ void tag(struct markup *m, const char *name, const char *class);
 void tag_end(struct markup *m);
 __printf(3, 4) void attr(struct markup *m, const char *name, const char *fmt, ...);
 __printf(2, 3) void words(struct markup *m, const char *fmt, ...);
-__printf(4, 5) void leaf(struct markup *m, const char *name, const char *class, const char *fmt, ...);
+__printf(4, 5) void leaf(struct markup *m, const char *name, const char *class, const char *fmt,
+			   ...);
 
 /* cards.c, matrix.c, timeline.c */
 void cards_html(struct markup *m, const struct set *set);

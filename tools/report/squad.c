@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What SQUAD's submit API takes: tests.json (result and log), metrics.json, metadata.json. The suite
- * is kvm-pfn-stress, or kvm-pfn-stress/KERNEL where there are several kernels.
+ * What SQUAD's submit API takes: tests.json (result and log), metrics.json, metadata.json. The
+ * suite is kvm-pfn-stress, or kvm-pfn-stress/KERNEL where there are several kernels.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -91,9 +91,9 @@ static void put_summary(const struct set *set, FILE *file, const char *prefix)
 		set->verdict == VERDICT_NONE ? "incomplete" : verdict_word(set->verdict),
 		nr[VERDICT_PASS], nr[VERDICT_FAIL], nr[VERDICT_SKIP], nr[VERDICT_NONE], set->nr,
 		set->nr == 1 ? "" : "s");
-	fprintf(file, "%s%llu faults, %llu injections, %llu window hits, %llu known failure%s\n", prefix,
-		(unsigned long long)faults, (unsigned long long)injections, (unsigned long long)hits,
-		(unsigned long long)known, known == 1 ? "" : "s");
+	fprintf(file, "%s%llu faults, %llu injections, %llu window hits, %llu known failure%s\n",
+		prefix, (unsigned long long)faults, (unsigned long long)injections,
+		(unsigned long long)hits, (unsigned long long)known, known == 1 ? "" : "s");
 	if (set->verdict == VERDICT_PASS) {
 		bound = stats_bound(hits);
 		fprintf(file, "%swrong answers to overlapped faults: %s\n", prefix, bound);
@@ -140,8 +140,8 @@ static void put_share(const struct group *g, FILE *file, const char *prefix)
 	struct interval in = stats_share(g->nr[VERDICT_FAIL], ran);
 
 	if (g->nr[VERDICT_FAIL] && ran > 1)
-		fprintf(file, "%sfailed in %u of %u runs: %.0f %% to %.0f %% of all, at 95 %%\n", prefix,
-			g->nr[VERDICT_FAIL], ran, in.low * 100, in.high * 100);
+		fprintf(file, "%sfailed in %u of %u runs: %.0f %% to %.0f %% of all, at 95 %%\n",
+			prefix, g->nr[VERDICT_FAIL], ran, in.low * 100, in.high * 100);
 }
 
 int text_write(const struct set *set, struct output *out)
@@ -149,8 +149,8 @@ int text_write(const struct set *set, struct output *out)
 	for (size_t i = 0; i < set->nr; i++) {
 		const struct result *r = &set->result[i];
 
-		fprintf(out->file, "%s: %s on %s, seed %lld, %s\n", r->name, verdict_word(r->verdict),
-			r->kernel, (long long)get_int(r->json, "seed"),
+		fprintf(out->file, "%s: %s on %s, seed %lld, %s\n", r->name,
+			verdict_word(r->verdict), r->kernel, (long long)get_int(r->json, "seed"),
 			get(json_object_get(r->json, "times"), "start"));
 	}
 	fprintf(out->file, "\n");
@@ -186,8 +186,8 @@ int merge_write(const struct set *set, struct output *out)
 		if (skip)
 			fprintf(out->file, "%sskipped: %s\n", prefix,
 				*g->reason ? g->reason : "no reason given");
-		fprintf(out->file, "%sok %zu %s%s\n", g->verdict > VERDICT_PASS ? "not " : "", i + 1,
-			label, skip ? " # SKIP" : "");
+		fprintf(out->file, "%sok %zu %s%s\n", g->verdict > VERDICT_PASS ? "not " : "",
+			i + 1, label, skip ? " # SKIP" : "");
 		free(label);
 		free(prefix);
 	}

@@ -102,7 +102,8 @@ static void read_events(struct timeline *t, const struct result *r)
 				last[i] = n;
 			}
 			if (ms > last_ms)
-				add_sample(t, s->from + last_ms / 1000, (ms - last_ms) / 1000, value);
+				add_sample(t, s->from + last_ms / 1000, (ms - last_ms) / 1000,
+					   value);
 			last_ms = ms > last_ms ? ms : last_ms;
 			now = s->to = s->from + last_ms / 1000;
 		}
@@ -143,8 +144,8 @@ static json_t *find_scenario(const struct result *r, const char *name)
 	return NULL;
 }
 
-static void put_spans(struct markup *m, const struct timeline *t, const struct result *r, double from,
-		      double scale)
+static void put_spans(struct markup *m, const struct timeline *t, const struct result *r,
+		      double from, double scale)
 {
 	for (size_t i = 0; i < t->nr; i++) {
 		const struct span *s = &t->span[i];

@@ -120,8 +120,8 @@ bool build_all(struct run *run)
 /* One argument a line. */
 void build_program_args(struct run *run, struct srun **list, size_t nr, uint64_t ms, FILE *out)
 {
-	fprintf(out, "--events\n--duration-ms\n%llu\n--seed\n%llu\n", (unsigned long long)(ms ? ms : 1),
-		(unsigned long long)run->opt.seed);
+	fprintf(out, "--events\n--duration-ms\n%llu\n--seed\n%llu\n",
+		(unsigned long long)(ms ? ms : 1), (unsigned long long)run->opt.seed);
 	if (run->opt.vcpus)
 		fprintf(out, "--vcpus\n%u\n", run->opt.vcpus);
 	if (!run->opt.host)

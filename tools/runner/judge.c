@@ -351,7 +351,8 @@ static void look_for_gaps(struct run *run, struct srun *s)
 					  "a failure event from an oracle that fails",
 					  *get_text(o, "reason") ? get_text(o, "reason") : "none");
 	if (s->said != VERDICT_NONE && s->said != VERDICT_SKIP && cells_count(s, VERDICT_NONE))
-		judge_add_failure(run, s, "suite", "no-result", "", "a result of each cell", "none");
+		judge_add_failure(run, s, "suite", "no-result", "", "a result of each cell",
+				  "none");
 	if (json_array_size(s->failures))
 		return;
 	if (s->said == VERDICT_NONE)

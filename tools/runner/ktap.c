@@ -121,8 +121,8 @@ static void put_failures(struct run *run, const struct srun *s)
 		}
 		if (!first || cells_have(s, fingerprint))
 			continue;
-		ktap_note(run, "%s: %s%s%s%s, %llu x, expected %s, got %s", s->conf.name, fingerprint,
-			  *known ? " (known: " : "", known, *known ? ")" : "", times,
+		ktap_note(run, "%s: %s%s%s%s, %llu x, expected %s, got %s", s->conf.name,
+			  fingerprint, *known ? " (known: " : "", known, *known ? ")" : "", times,
 			  text(f, "expected"), text(f, "got"));
 	}
 }

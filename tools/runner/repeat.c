@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A scenario that failed runs again, with the same seed, kernel and modules, so that whoever reads of
- * the failure knows whether a replay will show it. Bounded in number and time; the verdict stands,
- * whatever comes out. Each repetition is a run of its own, in repeat/ of the results.
+ * A scenario that failed runs again, with the same seed, kernel and modules, so that whoever reads
+ * of the failure knows whether a replay will show it. Bounded in number and time; the verdict
+ * stands, whatever comes out. Each repetition is a run of its own, in repeat/ of the results.
  */
 #include <fcntl.h>
 #include <math.h>
@@ -79,7 +79,8 @@ static bool same_failure(const struct srun *s, json_t *scenario)
 }
 
 /* Returns false if it came to no verdict: not counted. */
-static bool once(struct run *run, const struct srun *s, const char *results, bool *failed, bool *same)
+static bool once(struct run *run, const struct srun *s, const char *results, bool *failed,
+		 bool *same)
 {
 	char *path = format("%s/result.json", results), **argv = arguments(run, s, results);
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * --resume: goes on where a run ended that did not come to its end. What has a verdict keeps it. The
- * scenario that ran then is charged if the machine went down with it (--host: the kernel has booted
- * since); if only the runner was killed, it runs again.
+ * --resume: goes on where a run ended that did not come to its end. What has a verdict keeps it.
+ * The scenario that ran then is charged if the machine went down with it (--host: the kernel has
+ * booted since); if only the runner was killed, it runs again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -60,14 +60,15 @@ static void restore_known(struct run *run, json_t *issues)
 	json_array_foreach(issues, i, issue)
 		for (size_t k = 0; k < known_count(run->known); k++)
 			if (!strcmp(known_id(run->known, k), text(issue, "id")))
-				run->known_seen[k] = json_integer_value(json_object_get(issue, "seen"));
+				run->known_seen[k] =
+					json_integer_value(json_object_get(issue, "seen"));
 }
 
-/* What the directory of --resume has; after plan_make(). Returns false if there is nothing to do. */
+/* What the directory of --resume has; after plan_make(). False if there is nothing to do. */
 bool resume_load(struct run *run, const char *dir)
 {
 	char *path = format("%s/result.json", dir);
-	json_t *o = json_load_file(path, 0, NULL), *s;
+	json_t *o = json_load_file(path, 0, NULL), *s, *args;
 	size_t i;
 
 	free(path);
@@ -88,8 +89,9 @@ bool resume_load(struct run *run, const char *dir)
 	take(&run->caps, o, "caps");
 	restore_known(run, json_object_get(o, "known_issues"));
 	/* all that the others ran is not missing here: plan_make() took the names of this part */
-	run->opt.shards = json_integer_value(json_object_get(json_object_get(o, "options"), "shards"));
-	run->opt.shard = json_integer_value(json_object_get(json_object_get(o, "options"), "shard"));
+	args = json_object_get(o, "options");
+	run->opt.shards = json_integer_value(json_object_get(args, "shards"));
+	run->opt.shard = json_integer_value(json_object_get(args, "shard"));
 	run->host_trouble = json_integer_value(json_object_get(o, "host_trouble"));
 	snprintf(run->died_in, sizeof(run->died_in), "%s", text(o, "running"));
 	if (!*text(o, "boot_id") || !strcmp(text(o, "boot_id"), run->boot_id))
@@ -112,7 +114,7 @@ void resume_report(struct run *run)
 	if (!victim || victim->done)
 		return;
 	victim->boot = json_array_size(run->boots) + 1;
-	f = judge_add_failure(run, victim, "suite", "exit", "", "a machine that survives the scenario",
+	f = judge_add_failure(run, victim, "suite", "exit", "", "a machine that survives it",
 			      "it went down and booted again");
 	tail = console_tail(run, 0, 40);
 	if (*tail)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The stack of the first complaint: from its line to its end, without guesses ("? func"), and decoded
- * by tools/vm/decode-stack.sh: file and line where there is debug info, names from System.map for
- * addresses that the kernel could not name itself.
+ * The stack of the first complaint: from its line to its end, without guesses ("? func"), and
+ * decoded by tools/vm/decode-stack.sh: file and line where there is debug info, names from
+ * System.map for addresses that the kernel could not name itself.
  */
 #include <ctype.h>
 #include <stdlib.h>
