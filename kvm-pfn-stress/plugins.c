@@ -40,6 +40,7 @@
 	X(vcpu)
 
 #define INJECTORS(X) \
+	X(aging) \
 	X(break) \
 	X(delay) \
 	X(dirty_log) \
@@ -49,14 +50,17 @@
 	X(hold) \
 	X(kick) \
 	X(kill) \
+	X(ksm) \
 	X(memslot) \
 	X(memslot_flags) \
 	X(migrate) \
 	X(mmap_storm) \
 	X(mprotect) \
 	X(mremap) \
+	X(pageout) \
 	X(poison) \
 	X(remap) \
+	X(soft_offline) \
 	X(uffd) \
 	X(writeback) \
 	X(zap)

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/helper.h"
 #include "core/pagemap.h"
 #include "core/poison.h"
 #include "core/proc.h"
@@ -28,6 +29,15 @@ int poison_note(struct shared *sh, uint64_t pfn)
 			return i;
 	}
 	return -1;
+}
+
+bool poison_is(int helper_fd, uint64_t pfn, bool guess)
+{
+	struct pfnh_pfn p = { .pfn = pfn };
+
+	if (helper_fd < 0 || helper_pfn(helper_fd, &p))
+		return guess;
+	return p.flags & PFNH_PG_HWPOISON;
 }
 
 int poison_undo(struct shared *sh, int slot, bool poisoned)

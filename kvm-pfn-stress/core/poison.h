@@ -24,6 +24,14 @@ uint64_t poison_pfn_of(uint64_t hva);
 int poison_note(struct shared *sh, uint64_t pfn);
 
 /**
+ * poison_is - has this pfn PG_hwpoison?
+ * @helper_fd: the helper module, -1 without it
+ * @pfn: the page
+ * @guess: the answer when the flag can't be seen
+ */
+bool poison_is(int helper_fd, uint64_t pfn, bool guess);
+
+/**
  * poison_undo - unpoison a noted pfn and forget it
  * @sh: shared state
  * @slot: of poison_note()

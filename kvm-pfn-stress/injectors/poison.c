@@ -27,7 +27,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/helper.h"
 #include "core/poison.h"
 #include "core/signals.h"
 #include "injectors/inject.h"
@@ -136,15 +135,6 @@ static int poison_page(struct worker *w, struct region *r, unsigned int page, ui
 	return err;
 }
 
-static bool is_poisoned(struct worker *w, uint64_t pfn)
-{
-	struct pfnh_pfn p = { .pfn = pfn };
-
-	/* without the module the flag can't be seen: take the system call's word */
-	return w->run->helper_fd < 0 || helper_pfn(w->run->helper_fd, &p) ||
-	       (p.flags & PFNH_PG_HWPOISON);
-}
-
 static unsigned int poison_step(struct worker *w)
 {
 	unsigned int page, nr;
@@ -168,7 +158,8 @@ static unsigned int poison_step(struct worker *w)
 	record_op(w, "MADV_HWPOISON", gpa, 1);
 	pages_begin(r, page, 1, PS_POISON, true);
 	err = poison_page(w, r, page, hva);
-	hit = is_poisoned(w, pfn);
+	/* without the module the flag can't be seen: take the system call's word */
+	hit = poison_is(w->run->helper_fd, pfn, true);
 	if (!err && hit) {
 		pages_end(r, page, 1, PS_POISON, true);
 		inject_pause(w, 3000);
