@@ -61,6 +61,7 @@
 	X(poison) \
 	X(remap) \
 	X(soft_offline) \
+	X(thp) \
 	X(uffd) \
 	X(writeback) \
 	X(zap)
