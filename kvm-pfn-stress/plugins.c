@@ -58,11 +58,13 @@
 	X(mprotect) \
 	X(mremap) \
 	X(pageout) \
+	X(params) \
 	X(poison) \
 	X(remap) \
 	X(soft_offline) \
 	X(thp) \
 	X(uffd) \
+	X(vm_churn) \
 	X(writeback) \
 	X(zap)
 
