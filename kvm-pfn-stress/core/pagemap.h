@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What stands behind the pages of this process: /proc/self/pagemap. Injectors count what they did by
- * what changed there, not by what they asked for.
+ * What stands behind the pages of this process: /proc/self/pagemap. Injectors count what they did
+ * by what changed there, not by what they asked for.
  */
 #ifndef CORE_PAGEMAP_H
 #define CORE_PAGEMAP_H

@@ -14,8 +14,8 @@
  *	load: its own store, not the child's
  *
  * The child has no other thread and calls nothing that takes a lock: _Fork() runs no handlers, so
- * neither malloc() nor RCU may be used in it. It keeps KVM's descriptors open until it ends, which is
- * before the claim is given back.
+ * neither malloc() nor RCU may be used in it. It keeps KVM's descriptors open until it ends, which
+ * is before the claim is given back.
  */
 #include <errno.h>
 #include <signal.h>
@@ -154,8 +154,8 @@ static unsigned int fork_step(struct worker *w)
 		oracle_checked(w->run, ORACLE_CANARY, nr);
 		record_op(w, "child gone", r->gpa + first * GUEST_PAGE_SIZE, nr);
 		if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_SAW)
-			inject_written(w, r, first + f->page, "copy-on-write-bypassed", f->off, f->want,
-				       f->got);
+			inject_written(w, r, first + f->page, "copy-on-write-bypassed", f->off,
+				       f->want, f->got);
 		else if (status)
 			inject_broken(w, r, "child");
 	}

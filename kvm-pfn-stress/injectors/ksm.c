@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages become equal and ksmd merges them; guest stores break that again, one page at a time. Stamps
- * of two pages are never equal, so the pages are zeroed first (their content is lost) and kept from
- * stores by mprotect(PROT_READ) until ksmd has been there twice.
+ * Pages become equal and ksmd merges them; guest stores break that again, one page at a time.
+ * Stamps of two pages are never equal, so the pages are zeroed first (their content is lost) and
+ * kept from stores by mprotect(PROT_READ) until ksmd has been there twice.
  *
  *	vCPU					ksmd
  *	----					----

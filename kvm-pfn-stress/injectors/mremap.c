@@ -28,12 +28,12 @@ static bool takes_mremap(const struct region *r)
 
 static const char *mremap_unsupported(struct run *run)
 {
-	return inject_any(run, takes_mremap) ? NULL : "no region whose pages can be moved one by one";
+	return inject_any(run, takes_mremap) ? NULL : "no pages that can be moved one by one";
 }
 
 /*
- * A range that others have split into several VMAs moves page by page: mremap() refuses it as a whole
- * (EFAULT from vma_to_resize() until 6.16). Returns false with errno.
+ * A range that others have split into several VMAs moves page by page: mremap() refuses it as a
+ * whole (EFAULT from vma_to_resize() until 6.16). Returns false with errno.
  */
 static bool move(uint64_t from, uint64_t to, unsigned int nr, int flags)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages are reclaimed: MADV_PAGEOUT sends them to swap or drops them from the page cache, and the next
- * access brings them back. The content stays.
+ * Pages are reclaimed: MADV_PAGEOUT sends them to swap or drops them from the page cache, and the
+ * next access brings them back. The content stays.
  *
  *	vCPU					this thread
  *	----					-----------
@@ -9,7 +9,7 @@
  *						unmap: start, swap entry, end
  *	is_page_fault_stale()? must be true
  *	map pfn					written to swap, freed
- *	store to the old page			<- the store is lost, or somebody else's page is written
+ *	store to the old page			<- the store is lost
  *	next fault: swapped in
  */
 #include <numa.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM's parameters that may change while VMs run. nx_huge_pages takes all mappings of all VMs away and
- * wakes the thread that zaps pages which were split for it; its ratio and period let that run often.
+ * KVM's parameters that may change while VMs run. nx_huge_pages takes all mappings of all VMs away
+ * and wakes the thread that zaps pages which were split for it; its ratio and period let that run
+ * often.
  *
  *	vCPU					this thread
  *	----					-----------

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * MADV_HWPOISON on pages that guests use. Private memory is poisoned from this thread, shared memory
- * by another process that maps it too, so that every signal can be told to a thread.
+ * MADV_HWPOISON on pages that guests use. Private memory is poisoned from this thread, shared
+ * memory by another process that maps it too, so that every signal can be told to a thread.
  *
  *	vCPU					this thread / the other process
  *	----					-------------------------------

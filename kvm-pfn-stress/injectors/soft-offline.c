@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * MADV_SOFT_OFFLINE: the kernel moves the content elsewhere and takes the old page out of use. Guests
- * must not notice; the old page has PG_hwpoison and is unpoisoned afterwards.
+ * MADV_SOFT_OFFLINE: the kernel moves the content elsewhere and takes the old page out of use.
+ * Guests must not notice; the old page has PG_hwpoison and is unpoisoned afterwards.
  *
  *	vCPU					this thread
  *	----					-----------
@@ -21,7 +21,7 @@
 #define MADV_SOFT_OFFLINE 101
 #endif
 
-/* hugetlb pages are dissolved or replaced whole, by pages of a pool that is ours for the scenario. */
+/* hugetlb pages are dissolved or replaced whole, by others of a small pool. */
 static bool takes_offline(const struct region *r)
 {
 	return inject_movable(r) && r->ops->granule <= 1;
@@ -33,7 +33,7 @@ static const char *soft_offline_unsupported(struct run *run)
 
 	if (why)
 		return why;
-	return inject_any(run, takes_offline) ? NULL : "no region whose pages can be moved one by one";
+	return inject_any(run, takes_offline) ? NULL : "no pages that can be moved one by one";
 }
 
 static unsigned int soft_offline_step(struct worker *w)
@@ -50,7 +50,9 @@ static unsigned int soft_offline_step(struct worker *w)
 	gpa = r->gpa + page * GUEST_PAGE_SIZE;
 	pagemap_read(hva, 1, &before);
 	/* the zero page and KSM's pages belong to others, too */
-	slot = before & PM_EXCLUSIVE && pm_pfn(before) ? poison_note(w->run->sh, pm_pfn(before)) : -1;
+	slot = -1;
+	if (pm_pfn(before) && (before & PM_EXCLUSIVE))
+		slot = poison_note(w->run->sh, pm_pfn(before));
 	if (slot >= 0) {
 		record_op(w, "MADV_SOFT_OFFLINE", gpa, 1);
 		pages_begin(r, page, 1, r->mapped, false);
@@ -58,7 +60,7 @@ static unsigned int soft_offline_step(struct worker *w)
 		if (!madvise((void *)hva, GUEST_PAGE_SIZE, MADV_SOFT_OFFLINE))
 			moved = pagemap_moved(hva, 1, &before);
 		pages_end(r, page, 1, r->mapped, false);
-		/* while somebody still holds the old page this is EBUSY; the supervisor tries again */
+		/* EBUSY while somebody holds the old page: the supervisor tries again */
 		poison_undo(w->run->sh, slot, poison_is(w->run->helper_fd, pm_pfn(before), moved));
 	}
 	region_release(r, page, 1);
@@ -67,7 +69,7 @@ static unsigned int soft_offline_step(struct worker *w)
 
 const struct injector_ops injector_soft_offline = {
 	.name = "soft-offline",
-	.describe = "MADV_SOFT_OFFLINE a page in use: its content moves, the old page is out of use",
+	.describe = "MADV_SOFT_OFFLINE a page in use: its content moves to another one",
 	.gap_us = 3000,
 	.unsupported = soft_offline_unsupported,
 	.step = soft_offline_step,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Huge pages are made of small ones and split into small ones again, below the guest: MADV_COLLAPSE,
- * khugepaged, and debugfs' split_huge_pages. The content stays.
+ * Huge pages are made of small ones and split into small ones again, below the guest:
+ * MADV_COLLAPSE, khugepaged, and debugfs' split_huge_pages. The content stays.
  *
  *	vCPU					this thread
  *	----					-----------
@@ -9,7 +9,7 @@
  *						collapse: start, clear the PMD, copy 512 pages, end
  *	is_page_fault_stale()? must be true
  *	level = host_pfn_mapping_level()	the host's mapping is huge, or no longer is
- *	map 2 MiB				<- with a level of before: 511 pages of somebody else
+ *	map 2 MiB				<- with a level of before: 511 strange pages
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -98,7 +98,7 @@ static unsigned int thp_step(struct worker *w)
 
 	if (!r)
 		return 0;
-	/* where huge pages begin is a matter of the host's addresses, not of the region's first page */
+	/* huge pages begin at multiples of their size, whatever the region's address */
 	page = (HUGE - (region_hva(r) / GUEST_PAGE_SIZE + first) % HUGE) % HUGE + first;
 	if (page + HUGE <= first + nr) {
 		uint64_t at = region_hva(r) + page * GUEST_PAGE_SIZE;
@@ -111,7 +111,7 @@ static unsigned int thp_step(struct worker *w)
 
 const struct injector_ops injector_thp = {
 	.name = "thp",
-	.describe = "make huge pages of small ones (MADV_COLLAPSE, khugepaged) and split them again",
+	.describe = "make huge pages of small ones (MADV_COLLAPSE) and split them again",
 	.gap_us = 1000,
 	.unsupported = thp_unsupported,
 	.start = thp_start,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * userfaultfd: accesses wait until this thread answers. A range is registered for a while; its faults
- * are answered at once, late, or not at all before the range is given up.
+ * userfaultfd: accesses wait until this thread answers. A range is registered for a while; its
+ * faults are answered at once, late, or not at all before the range is given up.
  *
  *	vCPU					this thread
  *	----					-----------
@@ -12,8 +12,8 @@
  *	store to a write-protected page: must	<- else the words of the page have changed before
  *	ask as well				   anybody was asked
  *
- * missing: private memory is dropped, the page comes from us; minor: shared memory is dropped from the
- * page tables, the page stays in the page cache; write-protect: the page stays where it is.
+ * missing: private memory is dropped, the page comes from us; minor: shared memory is dropped from
+ * the page tables, the page stays in the page cache; write-protect: the page stays where it is.
  *
  * FOLL_INTERRUPTIBLE (hva_to_pfn_slow(), 6.2) is what lets a non-fatal signal end the wait; older
  * kernels let the vCPU wait. No hold is as long as what the watchdog takes for stuck.
@@ -101,7 +101,7 @@ static int open_uffd(uint64_t features)
 	struct uffdio_api api = { .api = UFFD_API };
 	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 
-	/* the first call says what there is, and what is asked for must be there: two descriptors */
+	/* the first call says what there is; what is asked for must be there: two descriptors */
 	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
 		return fd < 0 ? -1 : (close(fd), -1);
 	close(fd);
@@ -138,7 +138,7 @@ static void uffd_stop(struct worker *w)
 	munmap(u->page, GUEST_PAGE_SIZE);
 }
 
-/* Missing pages are what MADV_DONTNEED makes of private memory, minor ones what it makes of shared. */
+/* MADV_DONTNEED makes missing pages of private memory, minor ones of shared. */
 static bool makes_sense(const struct region *r, enum mode mode)
 {
 	if (r->ops->granule > 1 || !inject_movable(r))
