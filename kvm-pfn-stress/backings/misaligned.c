@@ -6,14 +6,6 @@
 #include <sys/mman.h>
 
 #include "core/backing.h"
-#include "core/knob.h"
-
-#define THP	"/sys/kernel/mm/transparent_hugepage/"
-
-static int misaligned_init(struct region *r)
-{
-	return knob_set_or_skip(r->run->sh, THP "enabled", "madvise") ? 0 : -1;
-}
 
 const struct backing_ops backing_misaligned = {
 	.name = "misaligned",
@@ -24,6 +16,6 @@ const struct backing_ops backing_misaligned = {
 	.hva_shift = 3,
 	.gpa_shift = 7,
 	.advice = MADV_HUGEPAGE,
-	.init = misaligned_init,
+	.init = backing_init_thp,
 	.map = backing_map_anon,
 };

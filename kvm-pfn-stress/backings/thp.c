@@ -7,18 +7,6 @@
 #include <sys/mman.h>
 
 #include "core/backing.h"
-#include "core/knob.h"
-
-#define THP	"/sys/kernel/mm/transparent_hugepage/"
-
-static int thp_init(struct region *r)
-{
-	struct shared *sh = r->run->sh;
-
-	/* never where init has set it; faults may compact to get one */
-	return knob_set_or_skip(sh, THP "enabled", "madvise") &&
-	       knob_set_or_skip(sh, THP "defrag", "madvise") ? 0 : -1;
-}
 
 const struct backing_ops backing_thp = {
 	.name = "thp",
@@ -27,6 +15,6 @@ const struct backing_ops backing_thp = {
 	.exec = true,
 	.huge = 512,
 	.advice = MADV_HUGEPAGE,
-	.init = thp_init,
+	.init = backing_init_thp,
 	.map = backing_map_anon,
 };

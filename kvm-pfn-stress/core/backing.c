@@ -66,6 +66,27 @@ int backing_map_file(struct region *r, uint64_t hva, unsigned int first, unsigne
 	return p == MAP_FAILED ? -errno : prepare(r, p, len);
 }
 
+#define THP	"/sys/kernel/mm/transparent_hugepage/"
+
+int backing_init_thp(struct region *r)
+{
+	static const struct {
+		const char *path, *value;
+	} knobs[] = {
+		{ THP "khugepaged/pages_to_scan", "1" },
+		{ THP "khugepaged/max_ptes_none", "0" },
+		{ THP "khugepaged/scan_sleep_millisecs", "60000" },
+		{ THP "defrag", "madvise" },	/* faults may compact to get a huge page */
+		{ THP "enabled", "madvise" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(knobs) / sizeof(*knobs); i++)
+		if (!knob_set_or_skip(r->run->sh, knobs[i].path, knobs[i].value))
+			return -1;
+	return 0;
+}
+
 void backing_close(struct region *r)
 {
 	close(r->fd);

@@ -17,6 +17,14 @@ int backing_map_anon(struct region *r, uint64_t hva, unsigned int first, unsigne
 /* The same for pages of r->fd, shared, from r->fd_offset on. */
 int backing_map_file(struct region *r, uint64_t hva, unsigned int first, unsigned int nr);
 
+/**
+ * backing_init_thp - transparent huge pages where MADV_HUGEPAGE asks for them; backing_ops.init()
+ *
+ * khugepaged stays away. It works at nice 19, and vCPUs that wait for the end of its invalidation
+ * spin in the fault at nice 0: on a busy machine one collapse takes seconds.
+ */
+int backing_init_thp(struct region *r);
+
 /* backing_ops.fini() of those with a file descriptor. */
 void backing_close(struct region *r);
 
