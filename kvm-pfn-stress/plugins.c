@@ -10,11 +10,13 @@
 	X(alias) \
 	X(anon) \
 	X(file) \
+	X(guest_memfd) \
 	X(hole) \
 	X(hugetlb) \
 	X(hugetlb_1g) \
 	X(ksm) \
 	X(memfd) \
+	X(memfd_secret) \
 	X(misaligned) \
 	X(mixedmap) \
 	X(mixedmap_tail) \

@@ -8,11 +8,9 @@
 
 #include "core/backing.h"
 
-#define POOL	"/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages"
-
 static int hugetlb_1g_init(struct region *r)
 {
-	return backing_raise(r, POOL, 1);
+	return backing_hugetlb_pool(r, "1048576kB", 1);
 }
 
 const struct backing_ops backing_hugetlb_1g = {

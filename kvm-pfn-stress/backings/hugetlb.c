@@ -7,12 +7,10 @@
 
 #include "core/backing.h"
 
-#define POOL	"/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
-
 static int hugetlb_init(struct region *r)
 {
 	/* the memslot injector maps the new place before it unmaps the old one */
-	return backing_raise(r, POOL, 2 * r->nr / r->ops->granule);
+	return backing_hugetlb_pool(r, "2048kB", 2 * r->nr / r->ops->granule);
 }
 
 const struct backing_ops backing_hugetlb = {

@@ -98,15 +98,25 @@ int backing_punch(struct region *r, unsigned int first, unsigned int nr)
 			 r->fd_offset + first * GUEST_PAGE_SIZE, region_bytes(r, nr)) ? -errno : 0;
 }
 
-int backing_raise(struct region *r, const char *path, unsigned long by)
+static long long pool_number(const char *size, const char *what, char *path, size_t len)
 {
-	long long now = proc_number(path, -1);
-	char text[32];
+	snprintf(path, len, "/sys/kernel/mm/hugepages/hugepages-%s/%s", size, what);
+	return proc_number(path, -1);
+}
 
-	if (now < 0) {
+int backing_hugetlb_pool(struct region *r, const char *size, unsigned int nr)
+{
+	char path[96], text[32];
+	long long unused = pool_number(size, "free_hugepages", path, sizeof(path)) -
+			   pool_number(size, "resv_hugepages", path, sizeof(path));
+	long long all = pool_number(size, "nr_hugepages", path, sizeof(path));
+
+	if (all < 0) {
 		errno = ENOENT;
 		return backing_skip(r, path);
 	}
-	snprintf(text, sizeof(text), "%lld", now + (long long)by);
+	if (unused >= nr)
+		return 0;
+	snprintf(text, sizeof(text), "%lld", all + nr - unused);
 	return knob_set_or_skip(r->run->sh, path, text) ? 0 : -1;
 }

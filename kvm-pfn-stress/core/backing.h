@@ -35,12 +35,12 @@ int backing_skip(struct region *r, const char *what);
 int backing_punch(struct region *r, unsigned int first, unsigned int nr);
 
 /**
- * backing_raise - raise a number in a sysfs or sysctl file for the time of the scenario
- * @path: the file
- * @by: so much more than is there now
+ * backing_hugetlb_pool - have free huge pages of hugetlb for the time of the scenario
+ * @size: their size as in sysfs, "2048kB"
+ * @nr: how many
  *
  * Return: 0, or -1 with the skip reason.
  */
-int backing_raise(struct region *r, const char *path, unsigned long by);
+int backing_hugetlb_pool(struct region *r, const char *size, unsigned int nr);
 
 #endif /* CORE_BACKING_H */

@@ -320,8 +320,9 @@ unsigned int region_claim(struct region *r, struct rng *rng, unsigned int max, u
 	max &= ~(CLAIM_HUGE | CLAIM_NO_VMA);
 	if (r->ops->granule > 1)
 		return huge ? claim_blocks(r, rng, r->ops->granule, max, first) : 0;
-	if (huge && r->ops->huge && r->nr >= r->ops->huge && !rng_below(rng, 4))
-		return claim_blocks(r, rng, r->ops->huge, 2 * r->ops->huge, first);
+	/* rarely: one such call takes as long as dozens of others */
+	if (huge && r->ops->huge && r->nr >= r->ops->huge && !rng_below(rng, 12))
+		return claim_blocks(r, rng, r->ops->huge, r->ops->huge, first);
 	nr = rng_log(rng, max < r->nr ? max : r->nr);
 	*first = rng_below(rng, r->nr - nr + 1);
 	claim_range(r, *first, nr, &nr);

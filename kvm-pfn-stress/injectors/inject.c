@@ -84,16 +84,20 @@ const char *inject_hooks_unsupported(struct run *run, uint64_t hooks)
 	return why;
 }
 
+#define FILL_PAGES	128u	/* of more, only half as many as of this number */
+
 void inject_fill(struct worker *w, struct region *r, unsigned int first, unsigned int nr,
 		 bool lost)
 {
-	unsigned int p;
+	unsigned int p, i;
 
 	if (!lost)
 		return;
-	for (p = first; p < first + nr; p++)
+	for (p = first; nr <= FILL_PAGES && p < first + nr; p++)
 		if (rng_next(&w->rng) & 1)
 			pages_fill(r, p, 1);
+	for (i = 0; nr > FILL_PAGES && i < FILL_PAGES / 2; i++)
+		pages_fill(r, first + rng_below(&w->rng, nr), 1);
 }
 
 void inject_pause(struct worker *w, uint32_t us)
