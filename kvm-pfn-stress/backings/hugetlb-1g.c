@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One hugetlb page of 1 GiB, of which the guest touches the first pages. Clearing it takes a second or
- * so, and most machines have no GiB in one piece: the scenario is skipped there.
+ * One hugetlb page of 1 GiB, of which the guest touches the first pages. Clearing it takes a second
+ * or so, and most machines have no GiB in one piece: the scenario is skipped there.
  */
 #include <linux/mman.h>
 #include <sys/mman.h>

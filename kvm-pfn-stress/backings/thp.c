@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Transparent huge pages: KVM maps 2 MiB where the host does (host_pfn_mapping_level()). What changes
- * a few of the 512 pages splits the host's mapping first, and KVM's with it; injectors change all
- * 512 of them now and then, after which the next fault makes a new huge page.
+ * Transparent huge pages: KVM maps 2 MiB where the host does (host_pfn_mapping_level()). What
+ * changes a few of the 512 pages splits the host's mapping first, and KVM's with it; injectors
+ * change all 512 of them now and then, after which the next fault makes a new huge page.
  */
 #include <sys/mman.h>
 

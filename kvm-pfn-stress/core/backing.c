@@ -14,8 +14,8 @@
 
 int backing_skip(struct region *r, const char *what)
 {
-	snprintf(r->run->sh->skip_reason, sizeof(r->run->sh->skip_reason), "%s: %s: %s", r->ops->name,
-		 what, strerror(errno));
+	snprintf(r->run->sh->skip_reason, sizeof(r->run->sh->skip_reason), "%s: %s: %s",
+		 r->ops->name, what, strerror(errno));
 	return -1;
 }
 
@@ -26,7 +26,7 @@ static bool has_properties(const struct region *r)
 
 /*
  * Before its first page comes the VMA has to be like its neighbours: with an anon_vma of its own it
- * would never be merged with them, and what is in pieces gets no huge pages. Nobody has access so far.
+ * would never be merged with them, and what is in pieces gets no huge pages. Nobody has access yet.
  */
 static int prepare(const struct region *r, void *p, size_t len)
 {
@@ -36,7 +36,7 @@ static int prepare(const struct region *r, void *p, size_t len)
 		return 0;
 	if (r->ops->advice && madvise(p, len, r->ops->advice))
 		return -errno;
-	/* one bit more than there are: the kernel takes one off; libkvm has a numaif.h of its own */
+	/* one bit more than there are: the kernel takes one off. libkvm hides numaif.h. */
 	if (mask && syscall(SYS_mbind, p, len, MPOL_BIND, &mask, r->ops->node + 1, 0))
 		return -errno;
 	return mprotect(p, len, PROT_READ | PROT_WRITE) ? -errno : 0;

@@ -69,8 +69,8 @@ uint64_t region_bytes(const struct region *r, unsigned int nr)
 	return (nr < r->ops->granule ? r->ops->granule : nr) * GUEST_PAGE_SIZE;
 }
 
-static struct region *region_alloc(struct run *run, const struct backing_ops *ops, unsigned int pages,
-				   struct region *before)
+static struct region *region_alloc(struct run *run, const struct backing_ops *ops,
+				   unsigned int pages, struct region *before)
 {
 	struct region *r = calloc(1, sizeof(*r));
 
@@ -120,7 +120,9 @@ static struct region *region_add(struct run *run, const struct backing_ops *ops,
 			 ops->name, strerror(-err));
 		return NULL;
 	}
-	table->place[table->nr++] = (struct region_place){ r, r->gpa, pages * GUEST_PAGE_SIZE, hva };
+	table->place[table->nr++] = (struct region_place){
+		r, r->gpa, pages * GUEST_PAGE_SIZE, hva
+	};
 	run->region[run->nr_regions++] = r;
 	run->nr_pages += pages;
 	return r;
@@ -418,7 +420,8 @@ void pages_fill(struct region *r, unsigned int first, unsigned int nr)
 
 unsigned int page_states(struct region *r, unsigned int page, uint64_t w1, uint64_t w2)
 {
-	unsigned int mask = 1u << pw_old(w1) | 1u << pw_new(w1) | 1u << pw_old(w2) | 1u << pw_new(w2);
+	unsigned int mask = 1u << pw_old(w1) | 1u << pw_new(w1) | 1u << pw_old(w2) |
+			    1u << pw_new(w2);
 	unsigned int n = (pw_seq(w2) - pw_seq(w1)) & 0xffffff, i;
 
 	if (n >= PAGE_HISTORY)

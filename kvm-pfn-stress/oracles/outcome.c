@@ -251,7 +251,8 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 
 	if (all & BIT(o->result)) {
 		if (o->result == RES_SIGBUS && !sigbus_right(w, o, &place, page, &f))
-			return fail(w->run->sh, ORACLE_POISON, &f, NULL);
+			return fail(w->run->sh, ORACLE_POISON, &f,
+				    o->sig_addr >> 63 ? "kernel-address" : NULL);
 		if (o->result == RES_MMIO && !mmio_right(w, o, &f))
 			return fail(w->run->sh, ORACLE_OUTCOME, &f, NULL);
 		return true;
