@@ -262,6 +262,7 @@ static void run_machines(struct bisect *b, struct evidence *ev, const struct lis
 		char *results = format("%s/runs/%04u-%.12s%s%.0u", b->dir, b->nr_ev, ev->commit,
 				       i ? "-" : "", i);
 
+		remove_tree(results);	/* what a run left that was killed */
 		start(b, &m[i], options, scenario, seed ?: b->set.seed * 1000 + b->next_seed++,
 		      seconds, results);
 		if (!i)

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # ./run.sh bisect with real kernels: a repository of 64 commits made of Debian's KVM, most of them harmless
-# edits, one a mutant; found from end to end in virtual machines. Takes some minutes for each mutant: only with
-# PFN_BISECT_VM=1, or with arguments: MUTANT[+SECOND] SCENARIO FINGERPRINT (SECOND: an unrelated bug in the range).
+# edits, one a mutant; found from end to end in virtual machines. Takes a quarter of an hour for each mutant,
+# and is not part of make check: tests/run-tests.sh long/bisect.sh, or with arguments, for one of them,
+#
+#	tests/long/bisect.sh MUTANT[+SECOND] SCENARIO FINGERPRINT	(SECOND: an unrelated bug in the range)
 . "$(dirname "$0")/../host/lib.sh"
 export PFN_CACHE=${PFN_CACHE%/tests/cache}
 unset PFN_VM_DIR PFN_CONFIGS PFN_BOUND_MS
@@ -16,7 +18,7 @@ edited=(arch/x86/kvm/mtrr.c arch/x86/kvm/i8254.c virt/kvm/vfio.c arch/x86/kvm/ir
 # history DIR MUTANT [SECOND]: tags "culprit"
 history() {
 	local dir=$1 src i file
-	src=$("$top/tools/vm/fetch-source.sh" $version) || return
+	src=$("$top/tools/vm/fetch-source.sh" "$version") || return
 	mkdir -p "$dir"
 	(cd "$src" && tar -cf - arch/x86/kvm virt/kvm include/linux/kvm*.h include/trace/events/kvm.h \
 		include/uapi/linux/kvm*.h arch/x86/include/asm/{kvm*,svm,vmx}.h arch/x86/include/uapi/asm/kvm*.h) |
@@ -39,7 +41,7 @@ find_it() { # MUTANT[+SECOND] SCENARIO FINGERPRINT
 	[[ $1 != *+* ]] || second=${1#*+}
 	history "$dir" "${1%+*}" "$second" || return
 	"$top/run.sh" bisect --git "$dir" --good "$(git -C "$dir" rev-list --max-parents=0 main)" --bad main \
-		--kernel $version --scenario "$2" --fingerprint "$3" --dir "${PFN_BISECT_DIR:-$tmp}/bisect-$1"
+		--kernel "$version" --scenario "$2" --fingerprint "$3" --dir "${PFN_BISECT_DIR:-$tmp}/bisect-$1"
 	echo "# $1: $((SECONDS - start)) s of wall clock"
 	is "$(jq -r .verdict "${PFN_BISECT_DIR:-$tmp}/bisect-$1/state.json" | cut -d' ' -f1)" \
 		"$(git -C "$dir" rev-parse 'culprit^{commit}')"
@@ -47,11 +49,9 @@ find_it() { # MUTANT[+SECOND] SCENARIO FINGERPRINT
 
 if (($# == 3)); then
 	ok "$1" find_it "$@"
-elif [[ ${PFN_BISECT_VM-} ]]; then
+else
 	ok 'an easy one' find_it stale-unmap pfnmap-fault 'content/stale/*'
 	ok 'one that takes a while' find_it retry-ignored mixedmap 'content/stale/*'
 	ok 'an unrelated bug in the range' find_it retry-ignored+page-ref-leak mixedmap 'content/stale/*'
-else
-	skip 'bisect' 'takes a quarter of an hour for each mutant; PFN_BISECT_VM=1 runs it'
 fi
 finish
