@@ -29,8 +29,9 @@ history() {
 		"$place") patch -d "$dir" -p1 -s <"$top/tools/mutants/$version/$2.patch" || return ;;
 		"$second_place") [[ ! ${3-} ]] || patch -d "$dir" -p1 -s <"$top/tools/mutants/$version/$3.patch" || return ;;
 		esac
+		# a file that only this commit and others far away touch: the culprit can be reverted
 		file=${edited[i % ${#edited[@]}]}
-		echo "/* harmless edit $i */" >>"$dir/$file"
+		((i == place)) || echo "/* harmless edit $i */" >>"$dir/$file"
 		git -C "$dir" commit -q -a -m "KVM: x86: commit $i" || return
 		((i != place)) || git -C "$dir" tag culprit
 	done
