@@ -15,6 +15,7 @@
 #define SCENARIOS_MAX	4
 #define REPEAT_MS_MAX	30000	/* of stress, for one repetition */
 #define BOOT_MS		180000	/* for what is around it */
+#define ALL_MS		120000	/* or as long as the run itself: then no other begins */
 
 static void add(char **argv, size_t *n, const char *option, const char *value)
 {
@@ -125,12 +126,12 @@ static void interval(unsigned int hits, unsigned int of, double *low, double *hi
 	*high = fmin(1, middle + half);
 }
 
-static void repeat_scenario(struct run *run, struct srun *s)
+static void repeat_scenario(struct run *run, struct srun *s, uint64_t end)
 {
 	unsigned int runs = 0, failures = 0, sames = 0;
 	double low, high;
 
-	for (unsigned int i = 1; i <= run->opt.repeat && !run->interrupted; i++) {
+	for (unsigned int i = 1; i <= run->opt.repeat && !run->interrupted && now_ms() < end; i++) {
 		char *name = format("%s", s->conf.name), *results;
 		bool failed, same;
 
@@ -166,11 +167,12 @@ static bool is_new_failure(const struct srun *s)
 /* After everything else, so that no result waits for it. */
 void repeat_failures(struct run *run)
 {
+	uint64_t ms = run->opt.duration_ms, end = now_ms() + (ms > ALL_MS ? ms : ALL_MS);
 	unsigned int nr = 0;
 
 	if (!run->opt.repeat || run->opt.fail_fast || run->interrupted || run->error_status)
 		return;
 	for (size_t i = 0; i < run->nr && nr < SCENARIOS_MAX; i++)
 		if (is_new_failure(&run->s[i]) && ++nr)
-			repeat_scenario(run, &run->s[i]);
+			repeat_scenario(run, &run->s[i], end);
 }
