@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <cmocka.h>
 #undef fail		/* cmocka's; the suite has a function of that name */
 
@@ -255,6 +257,89 @@ static void test_claims(void **state)
 	}
 }
 
+/* What the helper module would say, for a descriptor that is none. */
+#define FAKE_HELPER	100000
+
+static struct pfnh_injected told;
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	if (fd != FAKE_HELPER)
+		return syscall(SYS_ioctl, fd, request, arg);
+	assert_int_equal(request, PFNH_INJECTED);
+	*(struct pfnh_injected *)arg = told;
+	return 0;
+}
+
+static bool injected(enum run_result result, int err)
+{
+	struct run_outcome o = { .result = result, .err = err, .sig_code = BUS_MCEERR_AR,
+		.sig_lsb = GUEST_PAGE_SHIFT, .sig_addr = place.hva + 2 * GUEST_PAGE_SIZE };
+
+	return outcome_injected(&w, &o);
+}
+
+/* Only the answer to this error, on this page, by the last resolution. */
+static void test_injected(void **state)
+{
+	static const struct {
+		uint32_t hook;
+		int error;
+		enum run_result right[2];
+	} cases[] = {
+		{ PFNH_GUP, -EHWPOISON, { RES_SIGBUS, RES_SIGBUS } },
+		{ PFNH_GUP, -EAGAIN, { RES_EFAULT, RES_EINTR } },
+		{ PFNH_GUP, -EINTR, { RES_EFAULT, RES_EINTR } },
+		{ PFNH_GUP, -EFAULT, { RES_EFAULT, RES_EFAULT } },
+		{ PFNH_GUP, -ENOMEM, { RES_EFAULT, RES_EFAULT } },
+		{ PFNH_FIXUP, -EINTR, { RES_EFAULT, RES_EINTR } },
+		{ PFNH_FOLLOW, -EINVAL, { RES_EFAULT, RES_EFAULT } },
+		{ PFNH_TOPUP, -ENOMEM, { RES_ERRNO, RES_ERRNO } },
+	};
+	unsigned int i, res;
+
+	with_region("anon");
+	run.ctl->vcpu[0].page = 2;
+	run.helper_fd = FAKE_HELPER;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		told = (struct pfnh_injected){ .count = 1, .hook = cases[i].hook,
+			.error = cases[i].error, .hva = place.hva + 2 * GUEST_PAGE_SIZE };
+		run.errors_injected = true;
+		for (res = 0; res < NR_RESULTS; res++)
+			assert_int_equal(injected(res, ENOMEM), res == cases[i].right[0] ||
+					 res == cases[i].right[1]);
+		res = cases[i].right[0];
+		assert_false(res == RES_ERRNO && injected(res, EIO));
+		told.later = 1;			/* KVM got over it and asked again */
+		assert_false(injected(res, ENOMEM));
+		told.later = 0;
+		told.count = 0;
+		assert_false(injected(res, ENOMEM));
+		told.count = 1;
+		told.hva += GUEST_PAGE_SIZE;	/* another page; a topup has none */
+		assert_int_equal(injected(res, ENOMEM), res == RES_ERRNO);
+		told.hva -= GUEST_PAGE_SIZE;
+		run.errors_injected = false;
+		assert_false(injected(res, ENOMEM));
+	}
+	assert_null(failed());
+
+	/* the right signal with the wrong address is a failure */
+	told = (struct pfnh_injected){ .count = 1, .hook = PFNH_GUP, .error = -EHWPOISON,
+		.hva = place.hva + 2 * GUEST_PAGE_SIZE };
+	run.errors_injected = true;
+	outcome_injected(&w, &(struct run_outcome){ .result = RES_SIGBUS,
+			 .sig_code = BUS_MCEERR_AO, .sig_lsb = GUEST_PAGE_SHIFT,
+			 .sig_addr = place.hva + 2 * GUEST_PAGE_SIZE });
+	assert_string_equal(failed()->rule, "sigbus-siginfo");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +352,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_failure_elsewhere, teardown),
 		cmocka_unit_test_teardown(test_region_moves, teardown),
 		cmocka_unit_test_teardown(test_claims, teardown),
+		cmocka_unit_test_teardown(test_injected, teardown),
 	};
 
 	rcu_register_thread();
