@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The outcome and poison oracles: every state with every answer, the SIGBUS's fields, MMIO's address,
- * and the page history that they judge by.
+ * The outcome and poison oracles: every state with every answer, the SIGBUS's fields, MMIO's
+ * address, and the page history that they judge by.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -115,8 +115,8 @@ static void test_table(void **state)
 
 			if (answer(res) == right && !failed() == right)
 				continue;
-			print_error("state %u op %u answer %s: expected %s\n", rows[i].s, rows[i].op,
-				    run_result_names[res], right ? "right" : "wrong");
+			print_error("state %u op %u answer %s: expected %s\n", rows[i].s,
+				    rows[i].op, run_result_names[res], right ? "right" : "wrong");
 			assert_true(false);
 		}
 	}
