@@ -66,6 +66,16 @@ int arch_skip_access(struct kvm_vcpu *vcpu);
 /* Is the CPU that KVM runs on QEMU's TCG? */
 bool arch_emulated(void);
 
+/**
+ * arch_kvmclock, arch_steal_time - have KVM write the vCPU's clock, its stolen time
+ * @vcpu: the vCPU, not in KVM_RUN
+ * @gpa: of 32 bytes, of 64 aligned to 64
+ *
+ * Where the page is not there KVM writes nothing and says nothing.
+ */
+void arch_kvmclock(struct kvm_vcpu *vcpu, uint64_t gpa);
+void arch_steal_time(struct kvm_vcpu *vcpu, uint64_t gpa);
+
 /* Where the vCPU is, in a few words for the failure card. Context: the vCPU's thread. */
 void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len);
 

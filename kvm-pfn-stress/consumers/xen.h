@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct kvm_vcpu;
 struct kvm_vm;
 
 /* struct shared_info of a 64-bit guest: no stamp of a test page is there. */
@@ -25,6 +26,10 @@ void xen_enable(struct kvm_vm *vm);
 /* Where shared_info is: 0 or errno. */
 int xen_shared_info_gfn(struct kvm_vm *vm, uint64_t gfn);
 int xen_shared_info_hva(struct kvm_vm *vm, uint64_t hva);	/* 0: nowhere */
+
+/* Where a vCPU's vcpu_info is, 64 bytes of one page: 0 or errno. */
+int xen_vcpu_info_gpa(struct kvm_vcpu *vcpu, uint64_t gpa);
+int xen_vcpu_info_hva(struct kvm_vcpu *vcpu, uint64_t hva);
 
 /* Set the pending bit of a port, for vCPU 0: 0 or errno. */
 int xen_send(struct kvm_vm *vm, unsigned int port);

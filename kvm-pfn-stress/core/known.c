@@ -8,7 +8,7 @@
 
 #include "known.h"
 
-#define MAX_FINGERPRINTS	32
+#define MAX_FINGERPRINTS	64
 #define MAX_PARTS		4	/* of a version: 6.12.117.1 */
 
 struct version {

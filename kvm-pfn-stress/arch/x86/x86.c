@@ -108,6 +108,20 @@ int arch_skip_access(struct kvm_vcpu *vcpu)
 	return 0;
 }
 
+#define MSR_KVMCLOCK		0x4b564d01
+#define MSR_STEAL_TIME		0x4b564d03
+#define MSR_ENABLED		1
+
+void arch_kvmclock(struct kvm_vcpu *vcpu, uint64_t gpa)
+{
+	vcpu_set_msr(vcpu, MSR_KVMCLOCK, gpa | MSR_ENABLED);
+}
+
+void arch_steal_time(struct kvm_vcpu *vcpu, uint64_t gpa)
+{
+	vcpu_set_msr(vcpu, MSR_STEAL_TIME, gpa | MSR_ENABLED);
+}
+
 void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len)
 {
 	struct kvm_vcpu_events ev;

@@ -11,6 +11,7 @@
 #ifndef KVM_XEN_HVM_CONFIG_SHARED_INFO_HVA
 #define KVM_XEN_HVM_CONFIG_SHARED_INFO_HVA	(1 << 8)
 #define KVM_XEN_ATTR_TYPE_SHARED_INFO_HVA	0x6
+#define KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA	0x9
 #endif
 #define XEN_MSR		0x40000000
 
@@ -53,6 +54,23 @@ int xen_shared_info_gfn(struct kvm_vm *vm, uint64_t gfn)
 int xen_shared_info_hva(struct kvm_vm *vm, uint64_t hva)
 {
 	return shared_info(vm, KVM_XEN_ATTR_TYPE_SHARED_INFO_HVA, hva);
+}
+
+static int vcpu_info(struct kvm_vcpu *vcpu, unsigned int type, uint64_t where)
+{
+	struct kvm_xen_vcpu_attr attr = { .type = type, .u.gpa = where };
+
+	return __vcpu_ioctl(vcpu, KVM_XEN_VCPU_SET_ATTR, &attr) ? errno : 0;
+}
+
+int xen_vcpu_info_gpa(struct kvm_vcpu *vcpu, uint64_t gpa)
+{
+	return vcpu_info(vcpu, KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO, gpa);
+}
+
+int xen_vcpu_info_hva(struct kvm_vcpu *vcpu, uint64_t hva)
+{
+	return vcpu_info(vcpu, KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA, hva);
 }
 
 int xen_send(struct kvm_vm *vm, unsigned int port)
