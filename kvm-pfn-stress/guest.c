@@ -95,6 +95,22 @@ static void check_own(struct guest_vcpu *me, uint64_t id, uint64_t v, uint64_t l
 		report(me, RULE_LOST, v, last);
 }
 
+static enum access_status load(const struct guest_vcpu *me, uint64_t gva, uint64_t *out)
+{
+	return me->emulated ? arch_emul_load(gva, out) : arch_load(gva, out);
+}
+
+static enum access_status store(const struct guest_vcpu *me, uint64_t gva, uint64_t val)
+{
+	return me->emulated ? arch_emul_store(gva, val) : arch_store(gva, val);
+}
+
+static enum access_status rmw(const struct guest_vcpu *me, uint64_t gva, uint64_t expect,
+			      uint64_t val, uint64_t *out)
+{
+	return me->emulated ? arch_emul_rmw(gva, expect, val, out) : arch_rmw(gva, expect, val, out);
+}
+
 static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t id, uint64_t page,
 			enum access_op op)
 {
@@ -123,16 +139,16 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 	stamp = stamp_make(page, pw_gen(w1), id, ++me->seq);
 	switch (op) {
 	case OP_STORE:
-		st = arch_store(gva + PAGE_OWN_OFF(id), stamp);
+		st = store(me, gva + PAGE_OWN_OFF(id), stamp);
 		break;
 	case OP_RMW:
-		st = arch_rmw(gva + PAGE_OWN_OFF(id), last, stamp, &v);
+		st = rmw(me, gva + PAGE_OWN_OFF(id), last, stamp, &v);
 		break;
 	case OP_EXEC:
 		st = arch_exec(gva + PAGE_CODE_OFF, &v);
 		break;
 	default:
-		st = arch_load(gva + (fill_word ? PAGE_FILL_OFF : PAGE_OWN_OFF(id)), &v);
+		st = load(me, gva + (fill_word ? PAGE_FILL_OFF : PAGE_OWN_OFF(id)), &v);
 	}
 	arch_guest_mb();
 	w2 = __atomic_load_n(word, __ATOMIC_ACQUIRE);
@@ -158,6 +174,12 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 	if (op == OP_STORE || (op == OP_RMW && v == last))
 		*own = content_kept(w1, w2) ? stamp : 0;
 	if (op == OP_STORE)
+		return;
+	/*
+	 * The emulator copies byte by byte: what changes at the same time may be torn, and what it
+	 * stored may be torn between the page that goes and the one that comes.
+	 */
+	if (me->emulated && op != OP_EXEC && (!content_kept(w1, w2) || (!fill_word && !last)))
 		return;
 	if (fill_word)
 		check_fill(me, v, w1, w2);

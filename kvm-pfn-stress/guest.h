@@ -66,6 +66,7 @@ struct guest_vcpu {
 	struct rng rng;
 	uint8_t access[16];	/* enum access_op, drawn uniformly */
 	uint64_t turn;		/* SYNC_TURN after so many accesses; 0: never */
+	uint64_t emulated;	/* loads, stores and rmw by KVM's emulator */
 	uint64_t sweep;		/* touch all pages once, in order, by stores; then SYNC_SWEEP */
 	/* written by the guest */
 	uint64_t ops;		/* accesses that ended */
@@ -79,7 +80,7 @@ struct guest_vcpu {
 	struct guest_report report;
 	/* written by the host during the access: it was completed by an MMIO exit */
 	uint64_t mmio;
-	uint64_t pad[6];
+	uint64_t pad[5];
 } __attribute__((aligned(64)));
 
 struct guest_ctl {

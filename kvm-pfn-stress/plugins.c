@@ -36,6 +36,7 @@
 #define CONSUMERS(X) \
 	X(dirty_log) \
 	X(dirty_ring) \
+	X(emulated) \
 	X(pfncache) \
 	X(pfncache_hva) \
 	X(prefault) \

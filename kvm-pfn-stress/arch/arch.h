@@ -29,6 +29,11 @@ enum access_status arch_store(uint64_t gva, uint64_t val);
 enum access_status arch_rmw(uint64_t gva, uint64_t expect, uint64_t val, uint64_t *out);
 enum access_status arch_exec(uint64_t gva, uint64_t *out);
 
+/* The same by KVM's emulator, where KVM was told to: see arch_can_emulate(). */
+enum access_status arch_emul_load(uint64_t gva, uint64_t *out);
+enum access_status arch_emul_store(uint64_t gva, uint64_t val);
+enum access_status arch_emul_rmw(uint64_t gva, uint64_t expect, uint64_t val, uint64_t *out);
+
 /* Orders the access before what follows; pairs with page_set() in core/region.c. */
 static inline void arch_guest_mb(void)
 {
@@ -62,6 +67,9 @@ void arch_vm_setup(struct kvm_vm *vm);
  * Context: the vCPU's thread.
  */
 int arch_skip_access(struct kvm_vcpu *vcpu);
+
+/* NULL, or why guests can't have their accesses emulated. */
+const char *arch_can_emulate(void);
 
 /* Is the CPU that KVM runs on QEMU's TCG? */
 bool arch_emulated(void);

@@ -10,8 +10,8 @@
  *						zap: start, the cache is not valid yet, unmap, end
  *	invalidated since? again		<- else KVM goes on writing to a page that is gone
  *
- * When the page is claimed, so that nobody changes anything, an event is sent: its bit must be in the page
- * that the host has mapped there.
+ * When the page is claimed, so that nobody changes anything, an event is sent: its bit must be in the
+ * page that the host has mapped there.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -228,6 +228,24 @@ bool outcome_injected(struct worker *w, const struct run_outcome *o)
 	return true;
 }
 
+/*
+ * The emulator goes by the host's address (emulator_read_write_onepage(), kvm_write_guest_page()),
+ * with the vCPU's thread as user: what user space could not do is MMIO to it, poison included. Its
+ * compare-and-exchange gives up (__try_cmpxchg_user(), X86EMUL_UNHANDLEABLE).
+ */
+static unsigned int allowed_emulated(unsigned int mask, const struct region *r, enum access_op op)
+{
+	unsigned int works = BIT(PS_MAPPED);
+
+	if (op == OP_LOAD)
+		works |= BIT(PS_READONLY) | BIT(PS_ROSLOT);
+	if (r->mapped != PS_MAPPED)
+		mask |= BIT(r->mapped);
+	if (!(mask & ~works))
+		return 0;
+	return op == OP_RMW ? BIT(RES_MMIO) | BIT(RES_INTERNAL) : BIT(RES_MMIO);
+}
+
 bool outcome_check(struct worker *w, const struct run_outcome *o)
 {
 	const struct guest_vcpu *g = &w->run->ctl->vcpu[w->id];
@@ -243,7 +261,8 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 	oracle_checked(w->run, ORACLE_OUTCOME, 1);
 	if (at_page) {
 		mask = page_states(place.region, page, g->word, page_word(place.region, page));
-		all = allowed_in(mask, place.region, &w->run->sh->caps, op);
+		all = g->emulated && op != OP_EXEC ? allowed_emulated(mask, place.region, op) :
+		      allowed_in(mask, place.region, &w->run->sh->caps, op);
 	}
 	describe(w, &f, &place, mask);
 	if (mask & BIT(PS_POISON))

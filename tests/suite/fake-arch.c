@@ -41,6 +41,21 @@ enum access_status arch_rmw(uint64_t gva, uint64_t expect, uint64_t val, uint64_
 	return st;
 }
 
+enum access_status arch_emul_load(uint64_t gva, uint64_t *out)
+{
+	return arch_load(gva, out);
+}
+
+enum access_status arch_emul_store(uint64_t gva, uint64_t val)
+{
+	return arch_store(gva, val);
+}
+
+enum access_status arch_emul_rmw(uint64_t gva, uint64_t expect, uint64_t val, uint64_t *out)
+{
+	return arch_rmw(gva, expect, val, out);
+}
+
 void arch_fill(void *hva, uint64_t stamp)
 {
 	((uint64_t *)hva)[PAGE_FILL_OFF / 8] = stamp;

@@ -2,6 +2,9 @@
 /*
  * x86: the instructions that touch test pages, and how the host gets a vCPU out of them.
  */
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "core/compat.h"
 #include "arch/arch.h"
 
@@ -18,6 +21,8 @@
  */
 asm(".pushsection .text\n"
 	".globl arch_load, arch_store, arch_rmw, arch_exec\n"
+	".globl arch_emul_load, arch_emul_store, arch_emul_rmw\n"
+	".globl x86_emul_load_insn, x86_emul_store_insn, x86_emul_rmw_insn\n"
 	".globl x86_load_insn, x86_store_insn, x86_rmw_insn\n"
 	".globl x86_skipped, x86_exec_skipped, x86_exec_trapped\n"
 	"arch_load:\n"
@@ -45,6 +50,28 @@ asm(".pushsection .text\n"
 	"	mov	%rax, (%rsi)\n"
 	"	mov	%edx, %eax\n"
 	"	ret\n"
+	/* "ud2", "kvm": with kvm.force_emulation_prefix KVM emulates what follows (handle_ud()) */
+	"arch_emul_load:\n"
+	"	.byte	0x0f, 0x0b, 0x6b, 0x76, 0x6d\n"
+	"x86_emul_load_insn:\n"
+	"	mov	(%rdi), %rax\n"
+	"	mov	%rax, (%rsi)\n"
+	"	xor	%eax, %eax\n"
+	"	ret\n"
+	"arch_emul_store:\n"
+	"	.byte	0x0f, 0x0b, 0x6b, 0x76, 0x6d\n"
+	"x86_emul_store_insn:\n"
+	"	mov	%rsi, (%rdi)\n"
+	"	xor	%eax, %eax\n"
+	"	ret\n"
+	"arch_emul_rmw:\n"
+	"	mov	%rsi, %rax\n"
+	"	.byte	0x0f, 0x0b, 0x6b, 0x76, 0x6d\n"
+	"x86_emul_rmw_insn:\n"
+	"	lock cmpxchg	%rdx, (%rdi)\n"
+	"	mov	%rax, (%rcx)\n"
+	"	xor	%eax, %eax\n"
+	"	ret\n"
 	"x86_skipped:\n"
 	"	mov	$1, %eax\n"		/* ACCESS_SKIPPED */
 	"	ret\n"
@@ -58,7 +85,22 @@ asm(".pushsection .text\n"
 	".popsection\n");
 
 extern const char x86_load_insn[], x86_store_insn[], x86_rmw_insn[];
+extern const char x86_emul_load_insn[], x86_emul_store_insn[], x86_emul_rmw_insn[];
 extern const char x86_skipped[], x86_exec_skipped[], x86_exec_trapped[];
+
+static bool at_access(uint64_t rip)
+{
+	static const char *const insn[] = {
+		x86_load_insn, x86_store_insn, x86_rmw_insn,
+		x86_emul_load_insn, x86_emul_store_insn, x86_emul_rmw_insn,
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(insn) / sizeof(insn[0]); i++)
+		if (rip == (uint64_t)insn[i])
+			return true;
+	return false;
+}
 
 static bool in_test_page(uint64_t rip)
 {
@@ -97,8 +139,7 @@ int arch_skip_access(struct kvm_vcpu *vcpu)
 	struct kvm_regs regs;
 
 	vcpu_regs_get(vcpu, &regs);
-	if (regs.rip == (uint64_t)x86_load_insn || regs.rip == (uint64_t)x86_store_insn ||
-	    regs.rip == (uint64_t)x86_rmw_insn)
+	if (at_access(regs.rip))
 		regs.rip = (uint64_t)x86_skipped;
 	else if (in_test_page(regs.rip))
 		regs.rip = (uint64_t)x86_exec_skipped;
@@ -133,6 +174,18 @@ void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len)
 	vcpu_events_get(vcpu, &ev);
 	snprintf(buf, len, "rip 0x%llx rsp 0x%llx rdi 0x%llx cr2 0x%llx vector %d/%d", regs.rip,
 		 regs.rsp, regs.rdi, sregs.cr2, ev.exception.injected, ev.exception.nr);
+}
+
+const char *arch_can_emulate(void)
+{
+	char value[8] = "";
+	int fd = open("/sys/module/kvm/parameters/force_emulation_prefix", O_RDONLY);
+
+	if (fd < 0 || read(fd, value, sizeof(value) - 1) < 0)
+		value[0] = 'N';
+	if (fd >= 0)
+		close(fd);
+	return value[0] == 'Y' || value[0] == '1' ? NULL : "needs kvm.force_emulation_prefix=1";
 }
 
 bool arch_emulated(void)
