@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+
 #include "core/compat.h"
+#include "consumers/xen.h"
 #include "fake-arch.h"
 
 struct fake_access fake;
@@ -76,4 +79,45 @@ void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len)
 bool arch_emulated(void)
 {
 	return false;
+}
+
+void arch_kvmclock(struct kvm_vcpu *vcpu, uint64_t gpa) { }
+void arch_steal_time(struct kvm_vcpu *vcpu, uint64_t gpa) { }
+
+const char *arch_can_emulate(void)
+{
+	return "no KVM here";
+}
+
+/* What consumers use of one architecture only. */
+const char *xen_unsupported(bool hva)
+{
+	return "no KVM here";
+}
+
+void xen_enable(struct kvm_vm *vm) { }
+
+int xen_shared_info_gfn(struct kvm_vm *vm, uint64_t gfn)
+{
+	return ENOSYS;
+}
+
+int xen_shared_info_hva(struct kvm_vm *vm, uint64_t hva)
+{
+	return ENOSYS;
+}
+
+int xen_vcpu_info_gpa(struct kvm_vcpu *vcpu, uint64_t gpa)
+{
+	return ENOSYS;
+}
+
+int xen_vcpu_info_hva(struct kvm_vcpu *vcpu, uint64_t hva)
+{
+	return ENOSYS;
+}
+
+int xen_send(struct kvm_vm *vm, unsigned int port)
+{
+	return ENOSYS;
 }
