@@ -7,9 +7,14 @@
 #	make in-tree KSRC=DIR	the suite into tools/testing/selftests of a kernel tree
 #	make dist [KERNEL=6.12|KDIR]	a tarball of the built suite, for a device with busybox only
 #	make lint	 shellcheck, and checkpatch where a kernel tree is cached
+#	make mutants KERNEL=6.12 [MUTANTS_DIR=DIR]	 KVM's modules with each bug put back
+#	make mutation-score KERNEL=6.12 DURATION=60s [SEEDS=3] [SCORE_ARGS=--against-selftests]
 #	make clean	 remove what was built here (downloads in .cache/ stay)
 
 CACHE := $(abspath $(or $(PFN_CACHE),.cache))
+
+mutants_of := $(or $(KERNEL),6.12)
+mutants_dir := $(or $(MUTANTS_DIR),tools/mutants/$(mutants_of))
 
 all:
 	@tools/vm/packages.sh host-build
@@ -44,7 +49,14 @@ in-tree:
 dist:
 	@tools/dist.sh $(if $(KERNEL),"$(KERNEL)")
 
+mutants:
+	@tools/mutants/run.sh --build --dir $(mutants_dir) $(mutants_of)
+
+mutation-score:
+	@tools/mutants/run.sh --default --duration $(or $(DURATION),60s) --seeds $(or $(SEEDS),1) \
+		--dir $(mutants_dir) --results results/mutation-score-$(mutants_of) $(SCORE_ARGS) $(mutants_of)
+
 clean:
 	@rm -rf $(CACHE)/bin $(CACHE)/tests $(CACHE)/suite $(CACHE)/module $(CACHE)/initramfs
 
-.PHONY: all bench-bisect check check-host check-lava check-vm lint in-tree dist clean
+.PHONY: all bench-bisect check check-host check-lava check-vm lint in-tree dist clean mutants mutation-score
