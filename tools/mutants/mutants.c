@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mutants: does the suite find the bugs that patches put back into KVM? Builds each, runs ./run.sh on
- * it until something fails, and judges what was found by the patch's header (README.md).
+ * mutants: does the suite find the bugs that patches put back into KVM? Builds each, runs ./run.sh
+ * on it until something fails, and judges what was found by the patch's header (README.md).
  *
- * What has been run is kept in RESULTS/state.json, one entry for each (mutant, seed, way of running):
- * a call that was stopped goes on where it was. The key has the digest of the patches and of the suite,
- * so that an edit of either is run again.
+ * What has been run is kept in RESULTS/state.json, one entry for each (mutant, seed, way of
+ * running): a call that was stopped goes on where it was. The key has the digest of the patches and
+ * of the suite, so that an edit of either is run again.
  */
 #include <argp.h>
 #include <errno.h>
@@ -22,14 +22,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MAX_MUTANTS	512
-#define MAX_SEEDS	64
-#define LINE		4096
+#define MAX_MUTANTS 512
+#define MAX_SEEDS 64
+#define LINE 4096
 
 struct mutant {
 	char *path, *name;
 	char class[64], scenarios[512], expect[256], fingerprints[1024];
-	char *modules;		/* directory of build-kvm.sh, or NULL */
+	char *modules; /* directory of build-kvm.sh, or NULL */
 };
 
 static struct {
@@ -42,12 +42,11 @@ static struct {
 
 static struct mutant mutants[MAX_MUTANTS];
 static unsigned int nr_mutants;
-static char *top;			/* of the source tree */
-static json_t *state;			/* [ { key, mutant, seed, verdict, ... } ] */
+static char *top; /* of the source tree */
+static json_t *state; /* [ { key, mutant, seed, verdict, ... } ] */
 static volatile sig_atomic_t stopped;
 
-__attribute__((format(printf, 1, 2)))
-static char *format(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static char *format(const char *fmt, ...)
 {
 	va_list ap;
 	char *s;
@@ -59,8 +58,7 @@ static char *format(const char *fmt, ...)
 	return s;
 }
 
-__attribute__((format(printf, 2, 3), noreturn))
-static void die(int status, const char *fmt, ...)
+__attribute__((format(printf, 2, 3), noreturn)) static void die(int status, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -81,7 +79,7 @@ static const char *text(json_t *o, const char *key)
 
 /* ---- the patches ---- */
 
-/* "# Key: value" in front of a patch, "// Key: value" in front of a semantic one; may be repeated. */
+/* "# Key: value" in front of a patch, "// Key: value" before a semantic one; may be repeated. */
 static void header(const char *line, const char *key, char *buf, size_t size)
 {
 	size_t n = strlen(key), have = strlen(buf);
@@ -92,7 +90,8 @@ static void header(const char *line, const char *key, char *buf, size_t size)
 		return;
 	line += n + 1;
 	line += strspn(line, " ");
-	snprintf(buf + have, size - have, "%s%.*s", have ? " " : "", (int)strcspn(line, "\n"), line);
+	snprintf(buf + have, size - have, "%s%.*s", have ? " " : "", (int)strcspn(line, "\n"),
+		 line);
 }
 
 static void add_mutant(const char *path)
@@ -215,8 +214,8 @@ static char *build(const char *patch, const char *log)
 /* ---- upstream's tests in the place of the suite ---- */
 
 /*
- * The runner takes what a program in the VM says for the suite's words. selftests.sh runs upstream's
- * tests there and says them; each test is a scenario.
+ * The runner takes what a program in the VM says for the suite's words. selftests.sh runs
+ * upstream's tests there and says them; each test is a scenario.
  */
 static void use_selftests(const char *dir)
 {
@@ -266,23 +265,26 @@ static void use_selftests(const char *dir)
 struct finding {
 	const char *verdict;
 	char oracle[32], scenario[64], fingerprint[192];
-	double seconds;		/* of stress, until then */
+	double seconds; /* of stress, until then */
 };
 
 /* Failures that are no known issue, soonest first within a scenario; scenarios in their order. */
-static bool first_failure(json_t *result, const struct mutant *m, bool expected, struct finding *found)
+static bool first_failure(json_t *result, const struct mutant *m, bool expected,
+			  struct finding *found)
 {
 	double before = 0;
 	json_t *s, *f;
 	size_t i, k;
 
-	json_array_foreach(json_object_get(result, "scenarios"), i, s) {
+	json_array_foreach(json_object_get(result, "scenarios"), i, s)
+	{
 		double took = json_number_value(json_object_get(s, "seconds"));
 		bool any = false;
 
 		if (strcmp(text(s, "verdict"), "pass") && strcmp(text(s, "verdict"), "fail"))
 			continue;
-		json_array_foreach(json_object_get(s, "failures"), k, f) {
+		json_array_foreach(json_object_get(s, "failures"), k, f)
+		{
 			json_t *t = json_object_get(f, "t_ms");
 			double at = before + (t ? json_number_value(t) / 1000 : took);
 
@@ -358,11 +360,11 @@ static json_t *state_find(const char *key)
 static void state_add(const char *key, const struct mutant *m, unsigned int seed,
 		      const struct finding *f)
 {
-	json_array_append_new(state, json_pack("{ss ss ss si ss ss ss sf ss}", "key", key, "mutant",
-					       m->name, "class", m->class, "seed", (int)seed,
-					       "verdict", f->verdict, "oracle", f->oracle, "scenario",
-					       f->scenario, "seconds", f->seconds, "fingerprint",
-					       f->fingerprint));
+	json_array_append_new(state,
+			      json_pack("{ss ss ss si ss ss ss sf ss}", "key", key, "mutant",
+					m->name, "class", m->class, "seed", (int)seed, "verdict",
+					f->verdict, "oracle", f->oracle, "scenario", f->scenario,
+					"seconds", f->seconds, "fingerprint", f->fingerprint));
 	state_save();
 }
 
@@ -454,12 +456,14 @@ static void print_scores(char *const *keys, unsigned int nr_keys)
 	}
 	printf("\n%-16s %8s %8s\n", "class", "mutants", "found");
 	for (unsigned int i = 0; i < nr; i++) {
-		printf("%-16s %8u %8u\n", scores[i].class, scores[i].mutants, scores[i].mutants_found);
+		printf("%-16s %8u %8u\n", scores[i].class, scores[i].mutants,
+		       scores[i].mutants_found);
 		all.mutants += scores[i].mutants;
 		all.mutants_found += scores[i].mutants_found;
 	}
 	qsort(medians, nr_medians, sizeof(*medians), by_number);
-	printf("%-16s %8u %8u  %.0f %%, median time to detection %.1f s; %u of %u controls reported\n",
+	printf("%-16s %8u %8u  %.0f %%, median time to detection %.1f s; "
+	       "%u of %u controls reported\n",
 	       "all", all.mutants, all.mutants_found,
 	       all.mutants ? 100.0 * all.mutants_found / all.mutants : 0,
 	       nr_medians ? medians[nr_medians / 2] : 0, alarms, controls);
@@ -477,8 +481,11 @@ static char *suite_digest(void)
 {
 	char *argv[] = { "/bin/sh", "-c", NULL, NULL }, out[128];
 
-	argv[2] = format("cd '%s' && find kvm-pfn-stress configs/scenarios configs/known-issues -type f -print0 | "
-			 "sort -z | xargs -0 cat | sha256sum | cut -c1-12", top);
+	argv[2] = format(
+		"cd '%s' && find kvm-pfn-stress configs/scenarios configs/known-issues "
+		"-type f -print0 | "
+		"sort -z | xargs -0 cat | sha256sum | cut -c1-12",
+		top);
 	run_program(argv, "/dev/null", out, sizeof(out));
 	return format("%s", out);
 }
@@ -562,7 +569,8 @@ static int work(void)
 				o = json_array_get(state, json_array_size(state) - 1);
 			}
 			row_of(o, opt.seeds);
-			bad |= strcmp(text(o, "verdict"), "found") && strcmp(text(o, "verdict"), "clean");
+			bad |= strcmp(text(o, "verdict"), "found") &&
+			       strcmp(text(o, "verdict"), "clean");
 			keys[nr_keys++] = key;
 		}
 		free(log);
@@ -620,18 +628,27 @@ int main(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 		{ "duration", 'd', "TIME", 0, "how long each may run (10s)", 0 },
-		{ "default", 'w', 0, 0, "the default run, not the scenario that the header names", 0 },
+		{ "default", 'w', 0, 0, "the default run, not the scenario that the header names",
+		  0 },
 		{ "seeds", 's', "N", 0, "runs of each, with seeds 1 to N (1)", 0 },
 		{ "dir", 'f', "DIR", 0, "the patches of this folder (tools/mutants/KERNEL)", 0 },
-		{ "results", 'r', "DIR", 0, "where results and state go; goes on with what is there", 0 },
+		{ "results", 'r', "DIR", 0,
+		  "where results and state go; goes on with what is there", 0 },
 		{ "build", 'b', 0, 0, "only build the modules", 0 },
-		{ "against-selftests", 'u', 0, 0, "upstream's KVM selftests instead of the suite", 0 },
+		{ "against-selftests", 'u', 0, 0, "upstream's KVM selftests instead of the suite",
+		  0 },
 		{ 0 }
 	};
 	static const struct argp argp = {
-		options, parse, "KERNEL [PATCH...]",
-		"Puts KVM bugs back one at a time, and tells what was found, by what and how soon.\v"
-		"Exit 0: every mutant was found as its header says, no control was reported.", 0, 0, 0
+		options,
+		parse,
+		"KERNEL [PATCH...]",
+		"Puts KVM bugs back one at a time, and tells what was found, by what and "
+		"how soon.\v"
+		"Exit 0: every mutant was found as its header says, no control was reported.",
+		0,
+		0,
+		0
 	};
 	struct sigaction sa = { .sa_handler = on_signal };
 
