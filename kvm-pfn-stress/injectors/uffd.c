@@ -59,7 +59,7 @@ static unsigned char modes[MAX_REGIONS];
 
 struct uffd {
 	int fd, err;
-	bool kickable;		/* this kernel lets a signal end the wait */
+	bool unkickable;	/* this kernel does not let a signal end the wait */
 	char *page;		/* source of UFFDIO_COPY */
 };
 
@@ -118,9 +118,6 @@ static void uffd_start(struct worker *w)
 {
 	struct uffd *u = &the_uffd;
 
-	/* "KVM: x86: Allow to respond to generic signals during slow PF" came with these, in 6.2 */
-	u->kickable = proc_has_symbol("kvm_handle_noslot_fault") ||
-		      proc_has_symbol("__kvm_faultin_pfn");
 	u->page = mmap(NULL, GUEST_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		       -1, 0);
 	u->fd = open_uffd(UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_PAGEFAULT_FLAG_WP |
@@ -281,6 +278,15 @@ static void kick_ignored(struct worker *w, struct hold *h, unsigned int v, unsig
 	fail(w->run->sh, ORACLE_LIVENESS, &f, NULL);
 }
 
+/*
+ * "KVM: x86: Allow to respond to generic signals during slow PF" came with these functions, in
+ * 6.2. To read kallsyms takes a second in an emulated machine: only when there is a doubt.
+ */
+static bool too_old(void)
+{
+	return !proc_has_symbol("kvm_handle_noslot_fault") && !proc_has_symbol("__kvm_faultin_pfn");
+}
+
 /* vCPUs that wait for a page of ours: a signal must get them out. */
 static void kick_waiters(struct worker *w, struct hold *h)
 {
@@ -299,14 +305,16 @@ static void kick_waiters(struct worker *w, struct hold *h)
 			continue;
 		record_op(w, "kick", h->r->gpa + (h->first + page) * GUEST_PAGE_SIZE, 1);
 		syscall(SYS_tgkill, getpid(), atomic_load(&ws->tid), SIGUSR1);
-		if (!the_uffd.kickable)
+		if (the_uffd.unkickable)
 			continue;
 		oracle_checked(run, ORACLE_LIVENESS, 1);
 		while (atomic_load(&ws->progress) == progress &&
 		       __atomic_load_n(&g->ops, __ATOMIC_ACQUIRE) == ops &&
 		       atomic_load(&ws->phase) == W_BUSY) {
 			if (now_ns() - start > KICK_NS && proc_idle_ms() - idle > KICK_IDLE_MS) {
-				kick_ignored(w, h, v, page);
+				the_uffd.unkickable = too_old();
+				if (!the_uffd.unkickable)
+					kick_ignored(w, h, v, page);
 				return;
 			}
 			/* a signal between two KVM_RUN, where nothing waits, is gone: again */
