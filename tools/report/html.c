@@ -60,8 +60,8 @@ static void put_header(struct markup *m, const struct set *set)
 	for (size_t i = 0; i < set->nr && i < 16; i++) {
 		const struct result *r = &set->result[i];
 
-		leaf(m, "p", "dim", "%s%s, seed %lld, suite %s%s%s",
-		     get(json_object_get(r->json, "times"), "start"),
+		leaf(m, "p", "dim", "%s%s%s, seed %lld, suite %s%s%s",
+		     get(json_object_get(r->json, "times"), "start"), set->nr > 1 ? " on " : "",
 		     set->nr > 1 ? r->kernel : "", (long long)get_int(r->json, "seed"),
 		     get(r->json, "commit"), set->nr > 1 ? ", " : "", set->nr > 1 ? r->name : "");
 	}
