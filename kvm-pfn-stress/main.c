@@ -1009,6 +1009,7 @@ int main(int argc, char **argv)
 	ktap("1..%u", lines);
 	ktap("# kernel %s, seed %lu", uts.release, opt.seed);
 	cap("unrefcounted", sh->caps.unrefcounted);
+	cap("sigpending", sh->caps.sigpending);
 	cap("poison", sh->caps.poison);
 	cap("helper", sh->caps.helper);
 	cap("hooks", sh->caps.hooks);

@@ -2,7 +2,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "core/helper.h"
@@ -13,6 +15,8 @@
 void probe_caps(struct caps *c)
 {
 	struct pfnh_stats st = { 0 };
+	unsigned int major = 0, minor = 0;
+	struct utsname uts;
 	int fd = helper_open();
 
 	/*
@@ -21,6 +25,10 @@ void probe_caps(struct caps *c)
 	 */
 	c->unrefcounted = proc_has_symbol("__kvm_faultin_pfn") &&
 			  !proc_has_symbol("kvm_release_pfn_clean");
+	/* "kvm: Add interruptible flag to __gfn_to_pfn_memslot()" (6.2) left no symbol */
+	uname(&uts);
+	sscanf(uts.release, "%u.%u", &major, &minor);
+	c->sigpending = major > 6 || (major == 6 && minor >= 2);
 	c->poison = !poison_unsupported();
 	c->helper = fd >= 0;
 	if (fd >= 0) {

@@ -23,6 +23,8 @@ static enum run_result classify(struct run_outcome *o, int ret, bool sigbus, boo
 			return kicked ? RES_KICK : RES_EINTR;
 		if (o->err == EFAULT)
 			return o->exit_reason == KVM_EXIT_MEMORY_FAULT ? RES_MEMFAULT : RES_EFAULT;
+		if (o->err == ENOMEM)
+			return RES_ENOMEM;
 		return o->err == EHWPOISON ? RES_EHWPOISON : RES_ERRNO;
 	}
 	switch (o->exit_reason) {

@@ -30,6 +30,7 @@
 /* What kvm in this kernel does; found by probing (probe.c), the same for all scenarios. */
 struct caps {
 	bool unrefcounted;	/* maps pages without a refcount (the rework of 6.13) */
+	bool sigpending;	/* FOLL_INTERRUPTIBLE: a signal ends the wait for a page (6.2) */
 	bool poison;		/* MADV_HWPOISON, and unpoison through debugfs */
 	bool helper;		/* the helper module is there */
 	uint64_t hooks;		/* PFNH_HOOK_* that this kernel lets us set */

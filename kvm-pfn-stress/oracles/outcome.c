@@ -28,7 +28,7 @@ static const char *const rule_names[RULE_NR] = {
 
 unsigned int outcome_caps(const struct caps *c)
 {
-	return c->unrefcounted ? C_UNREFCOUNTED : 0;
+	return (c->unrefcounted ? C_UNREFCOUNTED : 0) | (c->sigpending ? C_SIGPENDING : 0);
 }
 
 static unsigned int props_of(const struct region *r)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One cell: bring a page into its state, make one access, compare the answer with the table; then the
- * vCPU must work on, what was refused must not have reached the page, and no reference may stay.
+ * One cell: bring a page into its state, make one access, compare the answer with the table; then
+ * the vCPU must work on, what was refused must not have reached the page, and no reference may
+ * stay.
  *
  * One VM with one vCPU serves all cells; each has a memslot of its own, made before the access and
  * deleted after it.
@@ -36,9 +37,9 @@
 #define CELL_SLOT	10
 
 /*
- * An access that has no answer after KICK_NS is kicked. It loops if KVM took so many faults for it, or
- * if it used so much CPU time. The clock of the kick is not that of the CPU time, since that one's
- * signals wait for the end of a system call (CONFIG_POSIX_CPU_TIMERS_TASK_WORK).
+ * An access that has no answer after KICK_NS is kicked. It loops if KVM took so many faults for
+ * it, or if it used so much CPU time. The clock of the kick is not that of the CPU time, since
+ * that one's signals wait for the end of a system call (CONFIG_POSIX_CPU_TIMERS_TASK_WORK).
  */
 #define KICK_NS		50000000
 #define LOOP_FAULTS	50
@@ -99,7 +100,7 @@ struct answer {
 
 /* ---- judgement ---- */
 
-static void say(struct cell_result *res, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+__attribute__((format(printf, 2, 3)))
 static void say(struct cell_result *res, const char *fmt, ...)
 {
 	va_list ap;
@@ -117,7 +118,8 @@ static const char *state_word(enum outcome_state s)
 }
 
 static void broken(struct conform *cf, const struct outcome_cell *c, const struct state *st,
-		   struct cell_result *res, enum oracle_id oracle, const char *rule, const char *detail)
+		   struct cell_result *res, enum oracle_id oracle, const char *rule,
+		   const char *detail)
 {
 	struct shared *sh = cf->run->sh;
 	int stop = atomic_load(&sh->stop);
@@ -215,7 +217,8 @@ static void run_access(struct conform *cf, struct answer *a)
 			memset(kr->mmio.data, 0, sizeof(kr->mmio.data));
 			break;
 		default:
-			if (arch_skip_access(cf->vcpu))
+			/* without memory for page tables any page may be the one that fails */
+			if (arch_skip_access(cf->vcpu) && o.result != RES_ENOMEM)
 				goto out;
 		}
 	}
@@ -263,6 +266,9 @@ static void pre_fault(struct conform *cf, uint64_t gpa, struct answer *a)
 	case ENOENT:
 		a->first.result = RES_ENOENT;
 		break;
+	case ENOMEM:
+		a->first.result = RES_ENOMEM;
+		break;
 	default:
 		a->first.result = RES_ERRNO;
 	}
@@ -309,14 +315,15 @@ static bool content_right(struct conform *cf, const struct outcome_cell *c, cons
 	return false;
 }
 
-static bool siginfo_right(const struct state *st, const struct run_outcome *o, struct cell_result *res)
+static bool siginfo_right(const struct state *st, const struct run_outcome *o,
+			  struct cell_result *res)
 {
 	uint64_t addr = o->sig_addr & ~(GUEST_PAGE_SIZE - 1);
 
 	if (o->sig_code == BUS_MCEERR_AR && o->sig_lsb == GUEST_PAGE_SHIFT && addr == st->hva)
 		return true;
-	say(res, "si_code %d si_addr 0x%lx si_addr_lsb %d, not %d 0x%lx %d", o->sig_code, o->sig_addr,
-	    o->sig_lsb, BUS_MCEERR_AR, st->hva, GUEST_PAGE_SHIFT);
+	say(res, "si_code %d si_addr 0x%lx si_addr_lsb %d, not %d 0x%lx %d", o->sig_code,
+	    o->sig_addr, o->sig_lsb, BUS_MCEERR_AR, st->hva, GUEST_PAGE_SHIFT);
 	return false;
 }
 
@@ -398,6 +405,22 @@ static void check_refs(struct conform *cf, const struct outcome_cell *c, struct 
 	broken(cf, c, st, res, ORACLE_REFCOUNT, "reference-left", state_word(c->state));
 }
 
+/* When nothing goes wrong any more the same access completes. */
+static void check_mended(struct conform *cf, const struct outcome_cell *c, struct state *st,
+			 uint64_t val, struct cell_result *res)
+{
+	struct answer a;
+
+	*(volatile uint64_t *)(st->hva + PAGE_OWN_OFF(0)) = 0;
+	state_mend(st);
+	guest_access(cf, c->op, st->r->gpa + REGION_GVA_OFFSET + place_of(c->op), val, &a);
+	if (a.first.result == RES_UCALL && content_right(cf, c, st, val, res))
+		return;
+	if (a.first.result != RES_UCALL)
+		say(res, "%s when nothing was wrong any more", run_result_names[a.first.result]);
+	broken(cf, c, st, res, ORACLE_OUTCOME, "not-mended", state_word(c->state));
+}
+
 /* ---- one cell ---- */
 
 static void skip(struct cell_result *res, const char *why)
@@ -416,7 +439,7 @@ static const char *unsupported(const struct outcome_cell *c)
 static void memslot(struct conform *cf, const struct state *st, bool there)
 {
 	vm_set_user_memory_region(cf->run->vm, CELL_SLOT, there ? st->slot_flags : 0, st->r->gpa,
-				  there ? st->r->nr * GUEST_PAGE_SIZE : 0, (void *)st->hva);
+				  there ? region_bytes(st->r, st->r->nr) : 0, (void *)st->hva);
 }
 
 static void one_access(struct conform *cf, const struct outcome_cell *c, struct state *st,
@@ -448,9 +471,16 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 		guest_access(cf, c->op, st->r->gpa + REGION_GVA_OFFSET + place_of(c->op), val, &a);
 	state_hold(st, false);
 
-	judge(cf, c, st, row, &a, val, res);
+	if (state_mendable(st) && !state_fired(st)) {
+		say(res, "%s", run_result_names[a.first.result]);
+		broken(cf, c, st, res, ORACLE_SUITE, "not-injected", outcome_states[c->state].name);
+	} else {
+		judge(cf, c, st, row, &a, val, res);
+	}
 	if (!a.over)
 		_exit(1);	/* another child goes on with a vCPU that works */
+	if (res->verdict != CELL_FAIL && state_mendable(st))
+		check_mended(cf, c, st, val, res);
 	if (!st->no_slot)
 		memslot(cf, st, false);
 	if (res->verdict == CELL_FAIL)

@@ -5,19 +5,36 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "arch/arch.h"
+#include "core/backing.h"
 #include "core/helper.h"
+#include "core/knob.h"
+#include "core/pagemap.h"
 #include "core/poison.h"
 #include "core/signals.h"
 #include "outcomes/state.h"
 #include "plugins.h"
 
 #define CELL_PAGES	2
+
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret	447
+#endif
+
+static int secret_init(struct region *r)
+{
+	r->fd = syscall(SYS_memfd_secret, 0);
+	if (r->fd < 0 || ftruncate(r->fd, r->nr * GUEST_PAGE_SIZE))
+		return backing_skip(r, "memfd_secret (secretmem.enable=1 before 6.5)");
+	return 0;
+}
 
 /* Memory that has nothing to offer to a scenario but an answer. */
 static const struct backing_ops only_here[] = {
@@ -33,6 +50,9 @@ static const struct backing_ops only_here[] = {
 		.name = "mixedmap-special", .helper = true, .kind = PFNH_MIXEDMAP,
 		.flags = PFNH_F_TAIL, .init = helper_init, .fini = helper_fini, .map = helper_map,
 		.zap = helper_zap, .refs = helper_refs,
+	}, {
+		.name = "memfd-secret", .init = secret_init, .fini = backing_close,
+		.map = backing_map_file,
 	},
 };
 
@@ -70,7 +90,7 @@ static bool drop_ptes(struct state *st)
 {
 	int err;
 
-	munmap((void *)st->hva, st->r->nr * GUEST_PAGE_SIZE);
+	munmap((void *)st->hva, region_bytes(st->r, st->r->nr));
 	err = st->r->ops->map(st->r, st->hva, 0, st->r->nr);
 	errno = -err;
 	return !err || cannot(st, "mmap");
@@ -78,13 +98,14 @@ static bool drop_ptes(struct state *st)
 
 static bool protect(struct state *st, int prot)
 {
-	return !mprotect((void *)st->hva, st->r->nr * GUEST_PAGE_SIZE, prot) || cannot(st, "mprotect");
+	return !mprotect((void *)st->hva, region_bytes(st->r, st->r->nr), prot) ||
+	       cannot(st, "mprotect");
 }
 
 /* A page that is there, but has no PTE; of private memory one that is not there. */
 static bool absent(struct state *st)
 {
-	if (st->cell->backing->props & P_PRIVATE)
+	if (st->r->fd < 0)
 		return true;
 	fill(st);
 	return drop_ptes(st);
@@ -112,9 +133,115 @@ static bool poison(struct state *st)
 static void heal(struct state *st)
 {
 	if (st->r->fd >= 0)
-		fallocate(st->r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, GUEST_PAGE_SIZE);
-	madvise((void *)st->hva, GUEST_PAGE_SIZE, MADV_DONTNEED);
+		backing_punch(st->r, 0, 1);
+	madvise((void *)st->hva, region_bytes(st->r, 1), MADV_DONTNEED);
 	poison_undo(st->run->sh, st->poison, true);	/* if not, the supervisor tries again */
+}
+
+#define KSM		"/sys/kernel/mm/ksm/"
+#define KSM_TRIES	300
+
+/* Page 1 gets what page 0 has, and ksmd merges them. */
+static bool merge(struct state *st)
+{
+	struct shared *sh = st->run->sh;
+	char *why = sh->skip_reason;
+	uint64_t e[2] = { 0 };
+	unsigned int i;
+
+	if (madvise((void *)st->hva, 2 * GUEST_PAGE_SIZE, MADV_MERGEABLE))
+		return cannot(st, "MADV_MERGEABLE");
+	fill(st);
+	memcpy((void *)(st->hva + GUEST_PAGE_SIZE), (void *)st->hva, GUEST_PAGE_SIZE);
+	if (!knob_set(sh, KSM "sleep_millisecs", "2", why, sizeof(sh->skip_reason)) ||
+	    !knob_set(sh, KSM "run", "1", why, sizeof(sh->skip_reason)))
+		return false;
+	for (i = 0; i < KSM_TRIES && (!pm_pfn(e[0]) || pm_pfn(e[0]) != pm_pfn(e[1])); i++) {
+		usleep(10000);
+		worker_progress(me);
+		pagemap_read(st->hva, 2, e);
+	}
+	if (!knob_set(sh, KSM "run", "0", why, sizeof(sh->skip_reason)))
+		return false;
+	errno = ETIMEDOUT;
+	return i < KSM_TRIES || cannot(st, "ksmd did not merge two equal pages");
+}
+
+/* ---- errors: a driver's handler, and what KVM calls ---- */
+
+static bool script(struct state *st, enum pfnh_script_what what, bool once)
+{
+	struct pfnh_script s = { .nr = 1, .what = what };
+
+	if (once)
+		s.policy = (struct pfnh_policy){ .when = PFNH_TIMES, .n = 1 };
+	fill(st);
+	st->scripted = true;
+	return drop_ptes(st) && (!ioctl(st->r->fd, PFNH_SCRIPT, &s) || cannot(st, "PFNH_SCRIPT"));
+}
+
+/* Hooks stay armed as long as this is open: as long as the process lives. */
+static int marked_fd(void)
+{
+	static int fd = -1;
+
+	if (fd < 0) {
+		fd = helper_open();
+		if (fd >= 0 && ioctl(fd, PFNH_MARK)) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	return fd;
+}
+
+static bool inject(struct state *st, enum pfnh_hook hook, int error, unsigned int flags,
+		   unsigned int burst)
+{
+	struct pfnh_inject in = { .hook = hook, .error = error, .flags = flags, .burst = burst };
+	struct pfnh_hook_info info = { .hook = hook };
+
+	if (hook != PFNH_TOPUP) {
+		in.start = st->hva;
+		in.end = st->hva + GUEST_PAGE_SIZE;
+	}
+	in.tid = syscall(SYS_gettid);
+	if (burst)
+		in.policy = (struct pfnh_policy){ .when = PFNH_TIMES, .n = 1 };
+	if (marked_fd() < 0)
+		return cannot(st, PFNH_DEVICE);
+	st->rule = ioctl(marked_fd(), PFNH_INJECT, &in);
+	if (st->rule >= 0)
+		return true;
+	ioctl(marked_fd(), PFNH_HOOK_INFO, &info);
+	return cannot(st, info.symbol[0] ? info.symbol : "PFNH_INJECT");
+}
+
+bool state_mendable(const struct state *st)
+{
+	return st->scripted || st->rule >= 0;
+}
+
+bool state_fired(const struct state *st)
+{
+	struct pfnh_script_info script = { 0 };
+	struct pfnh_inject_info info = { .id = st->rule };
+
+	if (st->scripted)
+		return !ioctl(st->r->fd, PFNH_SCRIPT_INFO, &script) && script.fired;
+	return !ioctl(marked_fd(), PFNH_INJECT_INFO, &info) && info.fired;
+}
+
+void state_mend(struct state *st)
+{
+	struct pfnh_script s = { .nr = 1, .what = PFNH_SCRIPT_NONE };
+
+	if (st->scripted)
+		ioctl(st->r->fd, PFNH_SCRIPT, &s);
+	if (st->rule >= 0)
+		ioctl(marked_fd(), PFNH_INJECT_END);
+	st->scripted = false;
+	st->rule = -1;
 }
 
 /* A child that shares the page, and says by its exit status whether its copy stayed what it was. */
@@ -154,16 +281,17 @@ static bool end_child(struct state *st)
 bool state_enter(struct state *st)
 {
 	const struct outcome_cell *c = st->cell;
-	const struct backing_ops *ops = find_backing(c->backing->name);
+	const char *name = c->backing->plugin ? c->backing->plugin : c->backing->name;
+	const struct backing_ops *ops = find_backing(name);
 
-	st->poison = -1;
+	st->poison = st->rule = -1;
 	if (!ops) {
 		snprintf(st->run->sh->skip_reason, sizeof(st->run->sh->skip_reason),
-			 "there is no backing %s", c->backing->name);
+			 "there is no backing %s", name);
 		return false;
 	}
 	st->run->nr_pages = 0;
-	st->r = region_create(st->run, ops, CELL_PAGES);
+	st->r = region_create(st->run, ops, region_pages(ops, CELL_PAGES));
 	if (!st->r)
 		return false;
 	st->hva = region_hva(st->r);
@@ -182,8 +310,7 @@ bool state_enter(struct state *st)
 		touch(st);
 		return true;
 	case ST_KSM:
-		errno = ENOSYS;
-		return cannot(st, "ksm");
+		return merge(st);
 	case ST_COW:
 		return share(st);
 	case ST_PROT_READ:
@@ -193,7 +320,7 @@ bool state_enter(struct state *st)
 		return absent(st) && protect(st, PROT_READ);
 	case ST_HOLE:
 		fill(st);
-		munmap((void *)st->hva, st->r->nr * GUEST_PAGE_SIZE);
+		munmap((void *)st->hva, region_bytes(st->r, st->r->nr));
 		return true;
 	case ST_ZAPPED:
 		fill(st);
@@ -222,6 +349,55 @@ bool state_enter(struct state *st)
 		fill(st);
 		st->slot_flags = KVM_MEM_READONLY;
 		return true;
+	case ST_HANDLER_SIGBUS:
+		return script(st, PFNH_SCRIPT_SIGBUS, false);
+	case ST_HANDLER_OOM:
+		return script(st, PFNH_SCRIPT_OOM, false);
+	case ST_HANDLER_HWPOISON:
+		return script(st, PFNH_SCRIPT_HWPOISON, false);
+	case ST_HANDLER_RETRY:
+		return script(st, PFNH_SCRIPT_RETRY, true);
+	case ST_HANDLER_NOPAGE:
+		return script(st, PFNH_SCRIPT_NOPAGE, true);
+	case ST_GUP_EHWPOISON:
+		fill(st);
+		return inject(st, PFNH_GUP, -EHWPOISON, 0, 0);
+	case ST_GUP_EAGAIN:
+		fill(st);
+		return inject(st, PFNH_GUP, -EAGAIN, 0, 0);
+	case ST_GUP_EINTR:
+		fill(st);
+		return inject(st, PFNH_GUP, -EINTR, 0, 0);
+	case ST_GUP_EFAULT:
+		fill(st);
+		return inject(st, PFNH_GUP, -EFAULT, 0, 0);
+	case ST_GUP_ENOMEM:
+		fill(st);
+		return inject(st, PFNH_GUP, -ENOMEM, 0, 0);
+	case ST_GUP_NOWAIT_0:
+		fill(st);
+		return inject(st, PFNH_GUP, 0, PFNH_INJECT_NOWAIT, 0);
+	case ST_FIXUP_EFAULT:
+		return absent(st) && inject(st, PFNH_FIXUP, -EFAULT, 0, 0);
+	case ST_FIXUP_ENOMEM:
+		return absent(st) && inject(st, PFNH_FIXUP, -ENOMEM, 0, 0);
+	case ST_FIXUP_EINTR:
+		return absent(st) && inject(st, PFNH_FIXUP, -EINTR, 0, 0);
+	case ST_FIXUP_UNLOCKED:
+		return absent(st) && inject(st, PFNH_FIXUP, 0, 0, 0);
+	case ST_FOLLOW_ONCE:
+		fill(st);
+		return inject(st, PFNH_FOLLOW, -EINVAL, 0, 1);
+	case ST_FOLLOW_TWICE:
+		fill(st);
+		return inject(st, PFNH_FOLLOW, -EINVAL, 0, 2);
+	case ST_TOPUP_ENOMEM:
+		fill(st);
+		/* can it be done? state_hold() does it, so that no other fault gets the error */
+		if (!inject(st, PFNH_TOPUP, -ENOMEM, 0, 1))
+			return false;
+		state_mend(st);
+		return true;
 	case NR_STATES:
 		break;
 	}
@@ -235,7 +411,10 @@ void state_hold(struct state *st, bool on)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGBUS);
-	if (st->cell->state == ST_POISON_BLOCKED) {
+	if (st->cell->state == ST_TOPUP_ENOMEM) {
+		if (on)
+			inject(st, PFNH_TOPUP, -ENOMEM, 0, 1);
+	} else if (st->cell->state == ST_POISON_BLOCKED) {
 		pthread_sigmask(on ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 	} else if (st->cell->state == ST_POISON_IGNORED) {
 		if (on)
@@ -269,6 +448,8 @@ void state_leave(struct state *st)
 {
 	if (st->child > 0)
 		end_child(st);
+	if (st->r && state_mendable(st))
+		state_mend(st);
 	if (st->poison >= 0)
 		heal(st);
 	if (st->r)

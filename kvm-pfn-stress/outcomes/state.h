@@ -21,17 +21,20 @@ struct state {
 	int poison;		/* slot in sh->poison, -1 */
 	pid_t child;		/* ST_COW: has the page too */
 	int pipe;
+	bool scripted;		/* the fault handler has a script, */
+	int rule;		/* or an error is injected: its rule, -1 */
 };
 
 /**
  * state_enter - a region of the cell's backing whose page 0 is in the cell's state
  * @st: run and cell are set
  *
- * Return: true, or false with the reason in run->sh->skip_reason. Call state_leave() in either case.
+ * Return: true, or false with the reason in run->sh->skip_reason. Call state_leave() in either
+ * case.
  */
 bool state_enter(struct state *st);
 
-/* Signal masks and handlers of the cell, for the time of the access. */
+/* What holds during the access only: signal masks and handlers, errors without an address. */
 void state_hold(struct state *st, bool on);
 
 /* After a refused access: is the page as it was, as far as the host can see? */
@@ -39,6 +42,15 @@ bool state_untouched(const struct state *st);
 
 /* After a completed access: does the other process that shared the page have what it had? */
 bool state_shared_kept(struct state *st);
+
+/* Does the state have something that goes wrong and can be mended? */
+bool state_mendable(const struct state *st);
+
+/* Did what was to go wrong go wrong? */
+bool state_fired(const struct state *st);
+
+/* From here on nothing goes wrong any more. */
+void state_mend(struct state *st);
 
 void state_leave(struct state *st);
 

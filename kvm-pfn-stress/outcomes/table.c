@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The data of the outcome table, and how to look something up. Kernel functions are those of x86 with
- * TDP; where no version is named, 6.1, 6.12 and 7.3 agree.
+ * The data of the outcome table, and how to look something up. Kernel functions are those of x86
+ * with TDP; where no version is named, 6.1, 6.12 and 7.3 agree.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "outcomes/table.h"
 
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
-#define S(n)		(1u << ST_##n)
+#define S(n)		(1ull << ST_##n)
 #define R(n)		RES_BIT(RES_##n)
 #define VCPU		(1u << CONS_VCPU)
 #define PREFAULT	(1u << CONS_PREFAULT)
@@ -29,6 +29,7 @@ const char *const run_result_names[NR_RESULTS] = {
 	[RES_MEMFAULT] = "memory-fault",
 	[RES_LOOP] = "loop",
 	[RES_ENOENT] = "enoent",
+	[RES_ENOMEM] = "enomem",
 };
 
 const char *const outcome_consumers[NR_CONSUMERS] = {
@@ -40,62 +41,120 @@ const char *const outcome_ops[OP_NR] = { "load", "store", "rmw", "exec" };
 
 const struct outcome_state_def outcome_states[NR_STATES] = {
 	[ST_PRESENT] = { "present", "the host has touched the page", PS_MAPPED,
-		.lacks = P_RO_PTE | P_RO_UPGRADE },
-	[ST_ABSENT] = { "absent", "nobody has touched the page yet", PS_MAPPED, .needs = P_DEMAND },
+		.lacks = P_OWN },
+	[ST_ABSENT] = { "absent", "nobody has touched the page yet", PS_MAPPED,
+		.needs = P_DEMAND, .lacks = P_OWN },
 	[ST_NOT_MAPPED] = { "not-mapped", "the page is there, the host's PTE is not", PS_MAPPED,
-		.needs = P_HANDLER, .lacks = P_PRIVATE | P_RO_PTE | P_RO_UPGRADE },
-	[ST_ZERO_PAGE] = { "zero-page", "the host has only read it: the shared zero page", PS_MAPPED,
-		.needs = P_PRIVATE },
-	[ST_KSM] = { "ksm", "merged with an equal page by KSM", PS_MAPPED, .needs = P_PRIVATE },
+		.needs = P_HANDLER, .lacks = P_PRIVATE | P_OWN },
+	[ST_ZERO_PAGE] = { "zero-page", "the host has only read it: the shared zero page",
+		PS_MAPPED,
+		.needs = P_PRIVATE, .lacks = P_OWN },
+	[ST_KSM] = { "ksm", "merged with an equal page by KSM", PS_MAPPED,
+		.needs = P_PRIVATE, .lacks = P_OWN },
 	[ST_COW] = { "cow", "shared with a child process since fork()", PS_MAPPED,
-		.needs = P_PRIVATE },
+		.needs = P_PRIVATE, .lacks = P_OWN },
 	[ST_PROT_READ] = { "prot-read", "PROT_READ, the host has read the page", PS_READONLY,
-		.lacks = P_RO_PTE | P_RO_UPGRADE },
+		.lacks = P_OWN },
 	[ST_PROT_READ_ABSENT] = { "prot-read-absent", "PROT_READ, no PTE", PS_READONLY,
-		.needs = P_HANDLER, .lacks = P_RO_PTE | P_RO_UPGRADE },
+		.needs = P_HANDLER, .lacks = P_OWN },
 	[ST_RO_PTE] = { "ro-pte", "a read-only PTE in a writable VMA; the driver refuses writes",
 		PS_READONLY, .alone = true, .needs = P_RO_PTE },
 	[ST_RO_PTE_UPGRADE] = { "ro-pte-upgrade",
-		"a read-only PTE in a writable VMA; a write fault would make it writable", PS_MAPPED,
-		.alone = true, .needs = P_RO_UPGRADE },
-	[ST_HOLE] = { "hole", "no VMA", PS_HOLE, .lacks = P_RO_PTE | P_RO_UPGRADE },
+		"a read-only PTE in a writable VMA; a write fault would make it writable",
+		PS_MAPPED, .alone = true, .needs = P_RO_UPGRADE },
+	[ST_HOLE] = { "hole", "no VMA", PS_HOLE, .lacks = P_OWN },
 	[ST_ZAPPED] = { "zapped", "no PTE, and no fault handler to make one", PS_HOLE,
 		.needs = P_REMAPPED, .lacks = P_HANDLER },
 	[ST_BEYOND_EOF] = { "beyond-eof", "the VMA is longer than the file", PS_HOLE,
-		.needs = P_FILE },
+		.needs = P_FILE, .lacks = P_OWN },
 	[ST_PROT_NONE] = { "prot-none", "PROT_NONE, the page is there", PS_NOACCESS,
-		.lacks = P_RO_PTE | P_RO_UPGRADE },
+		.lacks = P_OWN },
 	[ST_PROT_NONE_ABSENT] = { "prot-none-absent", "PROT_NONE, no PTE", PS_NOACCESS,
-		.needs = P_HANDLER, .lacks = P_RO_PTE | P_RO_UPGRADE },
-	[ST_POISON] = { "poison", "hwpoison", PS_POISON, .needs = P_POISON },
+		.needs = P_HANDLER, .lacks = P_OWN },
+	[ST_POISON] = { "poison", "hwpoison", PS_POISON, .needs = P_POISON, .lacks = P_OWN },
 	[ST_POISON_BLOCKED] = { "poison-blocked", "hwpoison, and the vCPU's thread blocks SIGBUS",
-		PS_POISON, .alone = true, .needs = P_POISON | P_PRIVATE },
+		PS_POISON, .alone = true, .needs = P_POISON | P_PRIVATE, .lacks = P_OWN },
 	[ST_POISON_IGNORED] = { "poison-ignored", "hwpoison, and the process ignores SIGBUS",
-		PS_POISON, .alone = true, .needs = P_POISON | P_PRIVATE },
-	[ST_NO_SLOT] = { "no-slot", "no memslot", PS_NOSLOT, .needs = P_PRIVATE },
+		PS_POISON, .alone = true, .needs = P_POISON | P_PRIVATE, .lacks = P_OWN },
+	[ST_NO_SLOT] = { "no-slot", "no memslot", PS_NOSLOT, .needs = P_PRIVATE, .lacks = P_OWN },
 	[ST_RO_SLOT] = { "ro-slot", "a memslot with KVM_MEM_READONLY", PS_ROSLOT,
-		.lacks = P_RO_PTE | P_RO_UPGRADE },
+		.lacks = P_OWN },
 	[ST_SLOT_CHANGED] = { "slot-changed",
-		"the memslot was deleted and added again, and the vCPU has not run since", PS_MAPPED,
-		.alone = true, .needs = P_PRIVATE },
+		"the memslot was deleted and added again, and the vCPU has not run since",
+		PS_MAPPED, .alone = true, .needs = P_PRIVATE, .lacks = P_OWN },
+#define INJECTED(n, d, ps, p)	{ n, d, ps, .alone = true, .needs = p }
+	[ST_HANDLER_SIGBUS] = INJECTED("handler-sigbus",
+			"the driver's fault handler gives VM_FAULT_SIGBUS", PS_HOLE, P_SCRIPT),
+	[ST_HANDLER_OOM] = INJECTED("handler-oom", "... VM_FAULT_OOM",
+			PS_HOLE, P_SCRIPT),
+	[ST_HANDLER_HWPOISON] = INJECTED("handler-hwpoison", "... VM_FAULT_HWPOISON",
+			PS_POISON, P_SCRIPT),
+	[ST_HANDLER_RETRY] = INJECTED("handler-retry",
+			"... drops the lock, VM_FAULT_RETRY, and then the page",
+			PS_MAPPED, P_SCRIPT),
+	[ST_HANDLER_NOPAGE] = INJECTED("handler-nopage",
+			"... once VM_FAULT_NOPAGE without a PTE, and then the page",
+			PS_MAPPED, P_SCRIPT),
+	[ST_GUP_EHWPOISON] = INJECTED("gup-ehwpoison", "get_user_pages_unlocked() gives -EHWPOISON",
+			PS_POISON, P_INJECT_GUP),
+	[ST_GUP_EAGAIN] = INJECTED("gup-eagain", "... -EAGAIN",
+			PS_HOLE, P_INJECT_GUP),
+	[ST_GUP_EINTR] = INJECTED("gup-eintr", "... -EINTR",
+			PS_HOLE, P_INJECT_GUP),
+	[ST_GUP_EFAULT] = INJECTED("gup-efault", "... -EFAULT",
+			PS_HOLE, P_INJECT_GUP),
+	[ST_GUP_ENOMEM] = INJECTED("gup-enomem", "... -ENOMEM",
+			PS_HOLE, P_INJECT_GUP),
+	[ST_GUP_NOWAIT_0] = INJECTED("gup-nowait-0", "... no page to calls with FOLL_NOWAIT",
+			PS_MAPPED, P_INJECT_GUP),
+	[ST_FIXUP_EFAULT] = INJECTED("fixup-efault", "fixup_user_fault() gives -EFAULT",
+			PS_HOLE, P_INJECT_PTE),
+	[ST_FIXUP_ENOMEM] = INJECTED("fixup-enomem", "... -ENOMEM",
+			PS_HOLE, P_INJECT_PTE),
+	[ST_FIXUP_EINTR] = INJECTED("fixup-eintr", "... -EINTR",
+			PS_HOLE, P_INJECT_PTE),
+	[ST_FIXUP_UNLOCKED] = INJECTED("fixup-unlocked", "... 0 after it dropped mmap_lock",
+			PS_MAPPED, P_INJECT_PTE),
+	[ST_FOLLOW_ONCE] = INJECTED("follow-once", "the first follow_pfnmap_start() finds no PTE",
+			PS_MAPPED, P_INJECT_PTE),
+	[ST_FOLLOW_TWICE] = INJECTED("follow-twice",
+			"neither does the second, as if the PTE had been zapped again",
+			PS_MAPPED, P_INJECT_PTE),
+	[ST_TOPUP_ENOMEM] = INJECTED("topup-enomem", "no memory for KVM's page tables",
+			PS_HOLE, P_INJECT_GUP),
+#undef INJECTED
 };
 
 const struct outcome_backing outcome_backings[] = {
-	{ "anon", "anon", "private anonymous memory",
+	{ "anon", NULL, "anon", "private anonymous memory",
 	  P_GUP | P_DEMAND | P_HANDLER | P_PRIVATE | P_POISON },
-	{ "memfd", "file", "a shared memfd", P_GUP | P_DEMAND | P_HANDLER | P_FILE | P_POISON },
-	{ "pfnmap-remap", "pfnmap", "VM_PFNMAP by remap_pfn_range()", P_REMAPPED },
-	{ "pfnmap-fault", "pfnmap", "VM_PFNMAP by a fault handler", P_REMAPPED | P_HANDLER },
-	{ "pfnmap-tail", "pfnmap", "VM_PFNMAP of pages whose refcount is 0",
+	{ "memfd", NULL, "file", "a shared memfd",
+	  P_GUP | P_DEMAND | P_HANDLER | P_FILE | P_POISON },
+	{ "memfd-secret", NULL, "secret", "memfd_secret(): not even in the kernel's direct map",
+	  P_DEMAND | P_HANDLER | P_SECRET },
+	{ "hugetlb", NULL, "hugetlb", "hugetlb pages of 2 MiB",
+	  P_GUP | P_DEMAND | P_HANDLER | P_POISON },
+	{ "pfnmap-remap", NULL, "pfnmap", "VM_PFNMAP by remap_pfn_range()", P_REMAPPED },
+	{ "pfnmap-fault", NULL, "pfnmap", "VM_PFNMAP by a fault handler", P_REMAPPED | P_HANDLER },
+	{ "pfnmap-tail", NULL, "pfnmap", "VM_PFNMAP of pages whose refcount is 0",
 	  P_REMAPPED | P_HANDLER | P_TAIL },
-	{ "pfnmap-ro-pte", "pfnmap", "VM_PFNMAP, read-only PTEs", P_REMAPPED | P_HANDLER | P_RO_PTE },
-	{ "pfnmap-ro-upgrade", "pfnmap", "VM_PFNMAP, read-only PTEs until the first write",
-	  P_REMAPPED | P_HANDLER | P_RO_UPGRADE },
-	{ "mixedmap", "mixedmap", "VM_MIXEDMAP of refcounted pages", P_GUP | P_HANDLER },
-	{ "mixedmap-tail", "mixedmap", "VM_MIXEDMAP and VM_IO of pages whose refcount is 0",
+	{ "pfnmap-ro-pte", NULL, "pfnmap", "VM_PFNMAP, read-only PTEs",
+	  P_REMAPPED | P_HANDLER | P_RO_PTE | P_OWN },
+	{ "pfnmap-ro-upgrade", NULL, "pfnmap", "VM_PFNMAP, read-only PTEs until the first write",
+	  P_REMAPPED | P_HANDLER | P_RO_UPGRADE | P_OWN },
+	{ "pfnmap-scripted", "pfnmap-fault", "handler", "VM_PFNMAP by a fault handler that is told "
+	  "what to answer", P_REMAPPED | P_HANDLER | P_SCRIPT | P_OWN },
+	{ "mixedmap", NULL, "mixedmap", "VM_MIXEDMAP of refcounted pages", P_GUP | P_HANDLER },
+	{ "mixedmap-tail", NULL, "mixedmap", "VM_MIXEDMAP and VM_IO of pages whose refcount is 0",
 	  P_REMAPPED | P_HANDLER | P_TAIL },
-	{ "mixedmap-special", "mixedmap", "VM_MIXEDMAP of pages whose refcount is 0, without VM_IO",
+	{ "mixedmap-special", NULL, "mixedmap",
+	  "VM_MIXEDMAP of pages whose refcount is 0, without VM_IO",
 	  P_HANDLER | P_TAIL | P_REFUSED },
+	{ "anon-injected", "anon", "inject", "private anonymous memory, errors injected into GUP",
+	  P_GUP | P_DEMAND | P_HANDLER | P_INJECT_GUP | P_OWN },
+	{ "pfnmap-injected", "pfnmap-fault", "inject",
+	  "VM_PFNMAP by a fault handler, errors injected into the lookup of the PTE",
+	  P_REMAPPED | P_HANDLER | P_INJECT_PTE | P_OWN },
 };
 
 const unsigned int outcome_nr_backings = ARRAY_LEN(outcome_backings);
@@ -119,8 +178,8 @@ const struct outcome_row outcome_rows[] = {
 	{ .states = S(BEYOND_EOF), .allowed = R(EFAULT),
 	  .why = "shmem_fault() gives SIGBUS, GUP EFAULT: KVM_PFN_ERR_FAULT" },
 	{ .states = S(PROT_NONE) | S(PROT_NONE_ABSENT), .allowed = R(EFAULT),
-	  .why = "GUP's check_vma_flags(), vma_permits_fault() of fixup_user_fault(); a PTE that is "
-		 "there is not asked: findings/prot-none.md" },
+	  .why = "GUP's check_vma_flags(), vma_permits_fault() of fixup_user_fault(); a PTE that "
+		 "is there is not asked: findings/prot-none.md" },
 	{ .states = S(POISON), .allowed = R(SIGBUS),
 	  .why = "hva_to_pfn(): GUP gives EHWPOISON; kvm_send_hwpoison_signal(), and EINTR for the "
 		 "signal" },
@@ -132,7 +191,38 @@ const struct outcome_row outcome_rows[] = {
 	  .why = "KVM_HVA_ERR_RO_BAD is KVM_PFN_ERR_RO_FAULT: RET_PF_EMULATE, and MMIO to the "
 		 "emulator" },
 
+	/* errors */
+	{ .states = S(HANDLER_SIGBUS) | S(HANDLER_OOM), .allowed = R(EFAULT),
+	  .why = "vm_fault_to_errno() of fixup_user_fault(); any error is KVM_PFN_ERR_FAULT" },
+	{ .states = S(HANDLER_HWPOISON), .allowed = R(SIGBUS),
+	  .why = "as for any poisoned page: findings/s4.md" },
+	{ .states = S(HANDLER_RETRY) | S(FIXUP_UNLOCKED), .allowed = R(UCALL),
+	  .why = "hva_to_pfn_remapped(): -EAGAIN if mmap_lock was dropped, hva_to_pfn() goes to "
+		 "retry" },
+	{ .states = S(HANDLER_NOPAGE) | S(FOLLOW_TWICE), .allowed = R(UCALL),
+	  .why = "nothing is wrong with the memory, a retry finds the page: findings/s1.md" },
+	{ .states = S(FOLLOW_ONCE), .allowed = R(UCALL),
+	  .why = "hva_to_pfn_remapped(): fixup_user_fault(), and look again" },
+	{ .states = S(GUP_EHWPOISON), .allowed = R(SIGBUS),
+	  .why = "KVM_PFN_ERR_HWPOISON, kvm_send_hwpoison_signal()" },
+	{ .states = S(GUP_EINTR), .caps = C_SIGPENDING, .allowed = R(EINTR),
+	  .why = "KVM_PFN_ERR_SIGPENDING" },
+	{ .states = S(GUP_EAGAIN), .caps = C_UNREFCOUNTED, .allowed = R(EINTR),
+	  .why = "KVM_PFN_ERR_SIGPENDING since 6.13" },
+	{ .states = S(GUP_EAGAIN) | S(GUP_EINTR) | S(GUP_EFAULT) | S(GUP_ENOMEM),
+	  .allowed = R(EFAULT),
+	  .why = "hva_to_pfn(): any other error is KVM_PFN_ERR_FAULT" },
+	{ .states = S(GUP_NOWAIT_0), .allowed = R(UCALL),
+	  .why = "KVM_PFN_ERR_NEEDS_IO (until 6.12 *async); then GUP may wait" },
+	{ .states = S(FIXUP_EFAULT) | S(FIXUP_ENOMEM) | S(FIXUP_EINTR), .allowed = R(EFAULT),
+	  .why = "hva_to_pfn(): any error of hva_to_pfn_remapped() is KVM_PFN_ERR_FAULT" },
+	{ .states = S(TOPUP_ENOMEM), .allowed = R(ENOMEM),
+	  .why = "mmu_topup_memory_caches(): the errno goes to user space" },
+
 	/* pages without a refcount, before the rework of 6.13 */
+	{ .needs = P_SECRET, .allowed = R(EFAULT),
+	  .why = "GUP refuses secretmem: check_vma_flags(), and in the fast path the page's "
+		 "mapping" },
 	{ .lacks = P_REMAPPED, .needs = P_REFUSED, .allowed = R(EFAULT),
 	  .why = "GUP refuses special PTEs; without VM_IO or VM_PFNMAP hva_to_pfn() does not look "
 		 "at the PTE itself" },
@@ -148,8 +238,8 @@ const struct outcome_row outcome_rows[] = {
 	  .why = "hva_to_pfn_remapped(): vma_permits_fault() of fixup_user_fault()" },
 	{ .consumers = VCPU, .states = S(PROT_READ), .needs = P_REMAPPED, .ops = 1u << OP_STORE,
 	  .allowed = R(MMIO),
-	  .why = "hva_to_pfn_remapped(): a PTE that is there and read only is KVM_PFN_ERR_RO_FAULT: "
-		 "emulated, and the emulator takes it for MMIO" },
+	  .why = "hva_to_pfn_remapped(): a PTE that is there and read only is "
+		 "KVM_PFN_ERR_RO_FAULT: emulated, and the emulator takes it for MMIO" },
 	{ .consumers = VCPU, .states = S(PROT_READ), .needs = P_REMAPPED, .ops = 1u << OP_RMW,
 	  .allowed = R(MMIO) | R(INTERNAL),
 	  .why = "the same; emulator_cmpxchg_emulated() gives up with X86EMUL_UNHANDLEABLE" },
@@ -165,8 +255,8 @@ const struct outcome_row outcome_rows[] = {
 	  .why = "the same; emulator_cmpxchg_emulated() gives up with X86EMUL_UNHANDLEABLE" },
 	{ .consumers = VCPU, .states = S(RO_PTE_UPGRADE), .ops = WRITES, .allowed = R(UCALL),
 	  .why = "KVM_PFN_ERR_RO_FAULT, emulated: the emulator's write to user memory "
-		 "(kvm_vcpu_write_guest(), __try_cmpxchg_user()) faults on the host and the handler "
-		 "makes the PTE writable" },
+		 "(kvm_vcpu_write_guest(), __try_cmpxchg_user()) faults on the host and the "
+		 "handler makes the PTE writable" },
 
 	/* all the rest is memory */
 	{ .states = ACCESSIBLE | S(RO_SLOT) | S(PROT_READ) | S(PROT_READ_ABSENT) | S(RO_PTE) |
@@ -223,13 +313,14 @@ const char *outcome_cell_name(const struct outcome_cell *c, char *buf)
 	return buf;
 }
 
-static bool in_mask(unsigned int mask, unsigned int n)
+static bool in_mask(uint64_t mask, unsigned int n)
 {
-	return !mask || (mask & (1u << n));
+	return !mask || (mask & (1ull << n));
 }
 
 static const struct outcome_row *find_row(enum outcome_consumer c, unsigned int props,
-					  enum outcome_state s, enum access_op op, unsigned int caps)
+					  enum outcome_state s, enum access_op op,
+					  unsigned int caps)
 {
 	unsigned int i;
 

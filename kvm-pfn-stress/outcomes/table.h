@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The outcome table: what each way from a gfn to a pfn must answer, for each kind of host memory in
- * each state. One truth for the conformance run (outcomes/conform.c: one cell after the other, alone),
- * for the outcome oracle (oracles/outcome.c: under stress), for the runner (which cells there are,
- * before anything runs) and for docs/outcomes.md. libc only.
+ * The outcome table: what each way from a gfn to a pfn must answer, for each kind of host memory
+ * in each state. One truth for the conformance run (outcomes/conform.c: one cell after the other,
+ * alone), for the outcome oracle (oracles/outcome.c: under stress), for the runner (which cells
+ * there are, before anything runs) and for docs/outcomes.md. libc only.
  *
  * A cell is (consumer, backing, state, access). Backings and states have properties; a cell exists
  * where they fit. Its answer is that of the first row that matches.
@@ -31,6 +31,7 @@ enum run_result {
 	RES_MEMFAULT,	/* EFAULT and KVM_EXIT_MEMORY_FAULT */
 	RES_LOOP,	/* no answer: faults again and again until it is kicked */
 	RES_ENOENT,	/* ENOENT */
+	RES_ENOMEM,	/* ENOMEM */
 	NR_RESULTS
 };
 
@@ -55,7 +56,7 @@ enum outcome_state {
 	ST_COW,			/* shared with a child after fork() */
 	ST_PROT_READ,
 	ST_PROT_READ_ABSENT,
-	ST_RO_PTE,		/* read-only PTE, writable VMA; a write fault is refused by SIGBUS */
+	ST_RO_PTE,		/* read-only PTE, writable VMA; a write fault is refused */
 	ST_RO_PTE_UPGRADE,	/* ... a write fault makes it writable */
 	ST_HOLE,		/* no VMA */
 	ST_ZAPPED,		/* no PTE, and no handler that could make one */
@@ -68,6 +69,26 @@ enum outcome_state {
 	ST_NO_SLOT,
 	ST_RO_SLOT,
 	ST_SLOT_CHANGED,	/* the memslot was deleted and added again just before */
+	/* what a driver's fault handler answers */
+	ST_HANDLER_SIGBUS,
+	ST_HANDLER_OOM,
+	ST_HANDLER_HWPOISON,
+	ST_HANDLER_RETRY,
+	ST_HANDLER_NOPAGE,
+	/* what the functions that KVM calls return, by the helper module */
+	ST_GUP_EHWPOISON,
+	ST_GUP_EAGAIN,
+	ST_GUP_EINTR,
+	ST_GUP_EFAULT,
+	ST_GUP_ENOMEM,
+	ST_GUP_NOWAIT_0,
+	ST_FIXUP_EFAULT,
+	ST_FIXUP_ENOMEM,
+	ST_FIXUP_EINTR,
+	ST_FIXUP_UNLOCKED,
+	ST_FOLLOW_ONCE,
+	ST_FOLLOW_TWICE,
+	ST_TOPUP_ENOMEM,
 	NR_STATES
 };
 
@@ -92,12 +113,19 @@ struct outcome_state_def {
 #define P_POISON	(1u << 8)	/* can be poisoned and healed */
 #define P_RO_PTE	(1u << 9)	/* PTEs are read only, a write fault is refused */
 #define P_RO_UPGRADE	(1u << 10)	/* PTEs are read only, a write fault is granted */
+#define P_SCRIPT	(1u << 11)	/* the fault handler does what it is told */
+#define P_INJECT_GUP	(1u << 12)	/* GUP fails as it is told */
+#define P_INJECT_PTE	(1u << 13)	/* fixup_user_fault() and follow_pfnmap_start() do */
+#define P_OWN		(1u << 14)	/* here for its own states only */
+#define P_SECRET	(1u << 15)	/* memfd_secret */
 
 /* What kernels differ in; found by probing (probe.c). */
 #define C_UNREFCOUNTED	(1u << 0)	/* maps pages without a refcount (6.13) */
+#define C_SIGPENDING	(1u << 1)	/* a signal ends the wait for a page (6.2) */
 
 struct outcome_backing {
 	const char *name;
+	const char *plugin;	/* the backing that it is, if that has another name */
 	const char *group;	/* of the scenario: outcomes = GROUP */
 	const char *describe;
 	unsigned int props;
@@ -105,7 +133,7 @@ struct outcome_backing {
 
 struct outcome_row {
 	unsigned int consumers;	/* masks; 0 means all */
-	unsigned int states;
+	uint64_t states;
 	unsigned int ops;
 	unsigned int needs, lacks;	/* properties of the backing */
 	unsigned int caps, nocaps;	/* capabilities of the kernel */

@@ -3,7 +3,7 @@
 #include "test.h"
 #include "../../kvm-pfn-stress/outcomes/table.h"
 
-#define NR_CAPS	1	/* bits of C_* */
+#define NR_CAPS	2	/* bits of C_* */
 
 static const char *groups[32];
 static unsigned int nr_groups;
@@ -61,7 +61,8 @@ static void every_cell_has_an_answer(void **state)
 				char name[OUTCOME_NAME_MAX];
 
 				if (!row || !row->allowed || !row->why)
-					fail_msg("no answer: %s", outcome_cell_name(&cells[i], name));
+					fail_msg("no answer: %s",
+						 outcome_cell_name(&cells[i], name));
 			}
 	}
 }

@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The outcome table for people: prints docs/outcomes.md but for intro and notes. With --cells GROUP:
- * the names of the group's cells.
+ * The outcome table for people: prints docs/outcomes.md but for intro and notes. With --cells
+ * GROUP: the names of the group's cells.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "outcomes/table.h"
 
-static const char *const cap_names[] = { "maps pages without a refcount (6.13)" };
+static const char *const cap_names[] = {
+	"maps pages without a refcount (6.13)",
+	"a signal ends the wait for a page (6.2)",
+};
 
 #define ALL_CAPS	((1u << sizeof(cap_names) / sizeof(*cap_names)) - 1)
 
-static void names_of(unsigned int mask, unsigned int nr, const char *(*name)(unsigned int))
+static void names_of(uint64_t mask, unsigned int nr, const char *(*name)(unsigned int))
 {
 	unsigned int i, n = 0;
 
 	for (i = 0; i < nr; i++)
-		if (mask & (1u << i))
+		if (mask & (1ull << i))
 			printf("%s%s", n++ ? ", " : "", name(i));
 	if (!n)
 		printf("all");
@@ -92,12 +95,13 @@ static void print_rows(void)
 
 static void print_answer(const struct outcome_cell *c)
 {
-	const struct outcome_row *without = outcome_row_of(c, 0), *with = outcome_row_of(c, ALL_CAPS);
+	const struct outcome_row *without = outcome_row_of(c, 0);
+	const struct outcome_row *with = outcome_row_of(c, ALL_CAPS);
 	char text[128];
 
 	printf(" | %s", outcome_text(without->allowed, text, sizeof(text)));
 	if (without->allowed != with->allowed)
-		printf("; since 6.13: %s", outcome_text(with->allowed, text, sizeof(text)));
+		printf("; 7.3: %s", outcome_text(with->allowed, text, sizeof(text)));
 }
 
 static void print_cells(const char *group)
