@@ -13,7 +13,8 @@
 /*
  * arch_exec() calls into the test page with rax = 0x10, which no guest maps. Zeroed memory decodes as
  * "add %al, (%rax)", so that executing a page that nobody filled is a #PF in its first instruction;
- * the handler below turns that into ACCESS_TRAPPED.
+ * the handler below turns that into ACCESS_TRAPPED. The code leaves rax alone: when the page is taken
+ * away after its first instruction, what follows is zeroes as well.
  *
  * The code is the same in every page and loads the fill stamp as data. It must not hold anything that
  * changes: emulators (QEMU's multi-threaded TCG) may go on executing old bytes when another CPU
@@ -45,9 +46,10 @@ asm(".pushsection .text\n"
 	"	ret\n"
 	"arch_exec:\n"
 	"	xor	%edx, %edx\n"
+	"	xor	%ecx, %ecx\n"
 	"	mov	$0x10, %eax\n"
 	"	call	*%rdi\n"
-	"	mov	%rax, (%rsi)\n"
+	"	mov	%rcx, (%rsi)\n"
 	"	mov	%edx, %eax\n"
 	"	ret\n"
 	/* "ud2", "kvm": with kvm.force_emulation_prefix KVM emulates what follows (handle_ud()) */
@@ -80,7 +82,6 @@ asm(".pushsection .text\n"
 	"	ret\n"
 	"x86_exec_trapped:\n"
 	"	mov	$2, %edx\n"		/* ACCESS_TRAPPED */
-	"	xor	%eax, %eax\n"
 	"	ret\n"
 	".popsection\n");
 
@@ -120,8 +121,8 @@ void arch_fill(void *hva, uint64_t stamp)
 	static const union {
 		uint8_t byte[8];
 		uint64_t word;
-	} code = { { 0x48, 0x8b, 0x05, 0xf1, 0xff, 0xff, 0xff, 0xc3 } };
-			/* mov PAGE_FILL_OFF - 23(%rip), %rax; ret */
+	} code = { { 0x48, 0x8b, 0x0d, 0xf1, 0xff, 0xff, 0xff, 0xc3 } };
+			/* mov PAGE_FILL_OFF - 23(%rip), %rcx; ret */
 	uint64_t *p = hva;
 
 	_Static_assert(PAGE_FILL_OFF - (PAGE_CODE_OFF + 7) == -15, "the displacement above is 0xf1");
