@@ -190,7 +190,7 @@ static unsigned int injected(struct run *run, const struct region_place *place, 
 	if (ioctl(run->helper_fd, PFNH_INJECTED, &q) || !q.count || q.later)
 		return 0;
 	if (q.hook == PFNH_TOPUP)
-		return BIT(RES_ERRNO);
+		return BIT(RES_ENOMEM);
 	if (!place->region || (q.hva != place->hva + off &&
 			       (!place->old_hva || q.hva != place->old_hva + off)))
 		return 0;
@@ -216,8 +216,7 @@ bool outcome_injected(struct worker *w, const struct run_outcome *o)
 	if (!w->run->errors_injected)
 		return false;
 	page_of(w, &place, &page);
-	if (!(injected(w->run, &place, page, o->start_ns) & BIT(o->result)) ||
-	    (o->result == RES_ERRNO && o->err != ENOMEM))
+	if (!(injected(w->run, &place, page, o->start_ns) & BIT(o->result)))
 		return false;
 	oracle_checked(w->run, ORACLE_OUTCOME, 1);
 	count(w->run->sh, "injected-answer", run_result_names[o->result], 1);
