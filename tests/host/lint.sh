@@ -54,7 +54,8 @@ if [[ $checkpatch ]]; then
 		--ignore COMPLEX_MACRO,STRCPY,NEW_TYPEDEFS,AVOID_EXTERNS,LONG_LINE_COMMENT \
 		--ignore SSCANF_TO_KSTRTO,PREFER_FALLTHROUGH,CONSTANT_COMPARISON,USE_NEGATIVE_ERRNO \
 		--ignore PREFER_DEFINED_ATTRIBUTE_MACRO,TRAILING_STATEMENTS,AVOID_BUG \
-		--ignore MULTISTATEMENT_MACRO_USE_DO_WHILE,MACRO_ARG_REUSE,BLOCK_COMMENT_STYLE,LINE_SPACING "${sources[@]/#/$top/}") 2>/dev/null |
+		--ignore MULTISTATEMENT_MACRO_USE_DO_WHILE \
+		--ignore MACRO_ARG_REUSE,BLOCK_COMMENT_STYLE,LINE_SPACING "${sources[@]/#/$top/}") 2>/dev/null |
 		grep -F ERROR | sed 's/^/# /' >"$tmp/style"
 	style() {
 		! grep -F "$top/$1:" "$tmp/style"
