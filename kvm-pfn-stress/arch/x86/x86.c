@@ -11,13 +11,13 @@
 #define PF_VECTOR_NR	14
 
 /*
- * arch_exec() calls into the test page with rax = 0x10, which no guest maps. Zeroed memory decodes as
- * "add %al, (%rax)", so that executing a page that nobody filled is a #PF in its first instruction;
- * the handler below turns that into ACCESS_TRAPPED. The code leaves rax alone: when the page is taken
- * away after its first instruction, what follows is zeroes as well.
+ * arch_exec() calls into the test page with rax = 0x10, which no guest maps. Zeroed memory decodes
+ * as "add %al, (%rax)", so that executing a page that nobody filled is a #PF in its first
+ * instruction; the handler below turns that into ACCESS_TRAPPED. The code leaves rax alone: when the
+ * page is taken away after its first instruction, what follows is zeroes as well.
  *
- * The code is the same in every page and loads the fill stamp as data. It must not hold anything that
- * changes: emulators (QEMU's multi-threaded TCG) may go on executing old bytes when another CPU
+ * The code is the same in every page and loads the fill stamp as data. It must not hold anything
+ * that changes: emulators (QEMU's multi-threaded TCG) may go on executing old bytes when another CPU
  * writes code at the moment it is translated. For the same reason ACCESS_TRAPPED proves nothing.
  */
 asm(".pushsection .text\n"
