@@ -10,6 +10,7 @@
  *	pages_2m			n
  *	mprotect(block, PROT_NONE)	kvm_unmap_gfn_range() of the block
  *	pages_2m			n - 1: KVM had it huge
+ *	mprotect(block, PROT_READ)	still in one piece
  *	smaps				2048 kB huge? Else KVM is wrong
  *
  * Blocks are those of the guest, 2 MiB. What is left over at both ends of a memslot, or lies at host
@@ -122,6 +123,12 @@ static void check_piece(struct region *r, unsigned int first, unsigned int nr, s
 		return;		/* no VMA, or one that takes no mprotect() */
 	got = before - mapped_huge(r->run);
 	oracle_checked(r->run, ORACLE_LEVEL, 1);
+	/*
+	 * 6.1's smaps does not count huge pages without access (follow_trans_huge_pmd()). Executable,
+	 * so that the VMA stays one of its own beside read-only neighbours.
+	 */
+	if (mprotect((void *)hva, len, PROT_READ | PROT_EXEC))
+		mprotect((void *)hva, len, PROT_READ);
 	if (whole && !(hva % block) && (r->ops->remapped ? r->ops->huge : host_huge(hva))) {
 		huge->host++;
 		huge->kvm += got > 0;
