@@ -8,15 +8,16 @@ export PFN_CACHE=${PFN_CACHE%/tests/cache}
 unset PFN_VM_DIR PFN_CONFIGS PFN_BOUND_MS
 
 mutants() { # KERNEL DURATION NAME...
-	local kernel=$1 duration=$2 name verdict rest
+	local kernel=$1 duration=$2 results=$tmp/$1-$2 name verdict rest
 	shift 2
+	"$top/tools/mutants/run.sh" --duration "$duration" --results "$results" "$kernel" \
+		"${@/#/$top/tools/mutants/$kernel/}" >"$tmp/table" 2>&1
+	tail -n 1 "$tmp/table" | sed 's/^/# /'
 	while read -r name verdict rest; do
-		[[ $verdict != verdict ]] || continue
 		echo "# $name $verdict $rest"
 		ok "mutant $kernel $name" eval "[[ $verdict = found || $verdict = clean ]]"
-		[[ $verdict != BROKEN ]] || tail -n 5 "$tmp/$kernel/$name.log" | sed 's/^/#   /'
-	done < <("$top/tools/mutants/run.sh" --duration "$duration" --results "$tmp/$kernel" "$kernel" \
-		"${@/#/$top/tools/mutants/$kernel/}")
+		[[ $verdict != BROKEN ]] || tail -n 5 "$results/$name.log" | sed 's/^/#   /'
+	done < <(jq -r '.[] | [.mutant, .verdict, .oracle, .scenario, .seconds, .fingerprint] | @tsv' "$results/state.json")
 }
 
 mutants 6.12 20s stale-unmap.patch retry-ignored.patch pfnmap-write-bypass.patch page-ref-leak.patch \
