@@ -117,27 +117,34 @@ static void trouble_of_the_host_is_exactly_that(void **state)
 	assert_true(console_host_trouble(
 		T "Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\n"
 		T "CPU: 1 UID: 0 PID: 77 Comm: stress Not tainted 6.12.117\n"
-		T "RIP: 0010:__schedule+0x428/0x1540\n"));
+		T "RIP: 0010:__schedule+0x428/0x1540\n", true));
 	assert_true(console_host_trouble(
-		T "int3: 0000 [#1] PREEMPT SMP NOPTI\n" T "RIP: 0010:__schedule+0x428/0x1540\n"));
+		T "int3: 0000 [#1] PREEMPT SMP NOPTI\n" T "RIP: 0010:__schedule+0x428/0x1540\n", true));
 	/* somewhere else */
 	assert_false(console_host_trouble(
-		T "Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\n" T "RIP: 0010:schedule+0x1/0x2\n"));
+		T "Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\n" T "RIP: 0010:schedule+0x1/0x2\n", true));
 	assert_false(console_host_trouble(
-		T "Oops: int3: 0000 [#1] SMP\n" T "RIP: 0010:kvm_arch_vcpu_load+0x1/0x2\n"));
+		T "Oops: int3: 0000 [#1] SMP\n" T "RIP: 0010:kvm_arch_vcpu_load+0x1/0x2\n", true));
 	/* something else */
 	assert_false(console_host_trouble(
-		T "Oops: 0000 [#1] PREEMPT SMP NOPTI\n" T "RIP: 0010:__schedule+0x428/0x1540\n"));
+		T "Oops: 0000 [#1] PREEMPT SMP NOPTI\n" T "RIP: 0010:__schedule+0x428/0x1540\n", true));
 	/* there was a finding before */
 	assert_false(console_host_trouble(
 		T "WARNING: CPU: 1 PID: 7 at a.c:1 f+0x1/0x2\n"
 		T "Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\n"
-		T "RIP: 0010:__schedule+0x428/0x1540\n"));
+		T "RIP: 0010:__schedule+0x428/0x1540\n", true));
 	/* the kernel died of something else in the end: the int3 is far away */
-	assert_false(console_host_trouble(T "Kernel panic - not syncing: x\n"));
-	assert_false(console_host_trouble(""));
+	assert_false(console_host_trouble(T "Kernel panic - not syncing: x\n", true));
+	assert_false(console_host_trouble("", true));
+	/* in the kernel proper, before the program began; not in a module */
+	assert_true(console_host_trouble(
+		T "Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\n"
+		T "RIP: 0010:hrtimer_start_range_ns+0x1/0x2\n", false));
+	assert_false(console_host_trouble(
+		T "Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\n"
+		T "RIP: 0010:svm_hardware_enable+0x1/0x2 [kvm_amd]\n", false));
 	/* cut off */
-	assert_false(console_host_trouble(T "Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\n"));
+	assert_false(console_host_trouble(T "Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\n", true));
 }
 
 static void cuts_the_console_at_the_mark(void **state)

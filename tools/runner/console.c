@@ -141,10 +141,11 @@ bool console_find(const char *text, bool fatal_only, struct splat *splat)
 }
 
 /*
- * Multi-threaded TCG can lose against the outer kernel's patching of its own text: an int3 where
- * the static key in __schedule() is being toggled. Exactly that, and nothing like it.
+ * Multi-threaded TCG can lose against the outer kernel's patching of its own text: an int3 where the
+ * static key in __schedule() is being toggled by KVM, or, as the kernel boots, where it has just set a
+ * key of its own. Exactly that, and nothing like it.
  */
-bool console_host_trouble(const char *text)
+bool console_host_trouble(const char *text, bool begun)
 {
 	const char *s = strstr(text, "Oops: int3");
 	struct splat splat;
@@ -155,7 +156,11 @@ bool console_host_trouble(const char *text)
 	if (!s)
 		return false;
 	rip = strstr(s, "RIP: 0010:");
-	if (!rip || strncmp(rip + 10, "__schedule+", 11))
+	if (!rip)
+		return false;
+	/* Before the program began KVM did nothing: then anywhere but in a module. */
+	if (strncmp(rip + 10, "__schedule+", 11) &&
+	    (begun || !strchr(rip, '\n') || memchr(rip, '[', strcspn(rip, "\n"))))
 		return false;
 	/* Was there a complaint before? Then that is the story. */
 	return console_find(text, false, &splat) && strstr(splat.line, "int3");

@@ -481,10 +481,10 @@ static bool was_host_trouble(struct boot *b, struct srun *victim, const char *te
 	struct run *run = b->run;
 
 	if (run->opt.host || run->opt.modules || strcmp(run->accel, "tcg") ||
-	    !console_host_trouble(text))
+	    !console_host_trouble(text, b->begun))
 		return false;
 	run->host_trouble++;
-	ktap_note(run, "trouble of the host, not a finding: int3 in __schedule, boot %u",
+	ktap_note(run, "trouble of the host, not a finding: int3 of the kernel's own, boot %u",
 		  b->number);
 	if (victim == b->last)	/* it was through: its own result stands */
 		return true;
@@ -495,7 +495,7 @@ static bool was_host_trouble(struct boot *b, struct srun *victim, const char *te
 	reset(victim);
 	victim->verdict = VERDICT_SKIP;
 	snprintf(victim->reason, sizeof(victim->reason),
-		 "the emulator corrupted the outer kernel twice (int3 in __schedule)");
+		 "the emulator corrupted the outer kernel twice (int3)");
 	report(run, victim);
 	return true;
 }
@@ -547,7 +547,7 @@ void judge_death(struct boot *b)
 	struct srun *victim = b->running ? b->running : b->last ? b->last : first_pending(b);
 	struct run *run = b->run;
 	bool good = b->end == BOOT_ENDED || b->end == BOOT_REBOOT;
-	bool progress = false;
+	bool progress = false, trouble = false;
 	char *text;
 
 	for (size_t i = 0; i < b->nr; i++)
@@ -563,7 +563,8 @@ void judge_death(struct boot *b)
 		if (victim != b->running && victim != b->last)
 			victim->console_from = run->console_boot;
 		text = console_part(run, victim);
-		if (!was_host_trouble(b, victim, text)) {
+		trouble = was_host_trouble(b, victim, text);
+		if (!trouble) {
 			blame(b, victim, text);
 			if (victim != b->last)
 				judge_finish(run, victim);
@@ -580,7 +581,7 @@ void judge_death(struct boot *b)
 			if (b->end != BOOT_ENDED)
 				break;
 		}
-	if (b->end == BOOT_NO_BEGIN && !run->boots_begun) {
+	if (b->end == BOOT_NO_BEGIN && !run->boots_begun && !trouble) {
 		run->stop = true;
 		snprintf(run->error, sizeof(run->error),
 			 "the kernel never started the program%s%s, see console.log",

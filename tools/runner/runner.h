@@ -268,7 +268,7 @@ struct splat {
 
 long console_size(const struct run *run);
 bool console_find(const char *text, bool fatal_only, struct splat *splat);
-bool console_host_trouble(const char *text);
+bool console_host_trouble(const char *text, bool begun);
 char *console_read(const struct run *run, long from, long to);
 char *console_part(const struct run *run, const struct srun *s);
 char *console_tail(const struct run *run, long from, unsigned int lines);
