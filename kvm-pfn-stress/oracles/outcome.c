@@ -67,6 +67,14 @@ static unsigned int allowed_in(unsigned int mask, const struct region *r, const 
 		else
 			all |= outcome_under_stress(props, s, op, c);
 	}
+	/*
+	 * An emulated compare-and-exchange begins without a memslot and ends at the host's page when
+	 * there is one again; if that can't be written the emulator gives up
+	 * (emulator_cmpxchg_emulated(), X86EMUL_UNHANDLEABLE, 6.1 to 7.3).
+	 */
+	if (op == OP_RMW && (mask & BIT(PS_NOSLOT)) &&
+	    (mask & (BIT(PS_READONLY) | BIT(PS_HOLE) | BIT(PS_NOACCESS) | BIT(PS_POISON))))
+		all |= BIT(RES_INTERNAL);
 	return all;
 }
 

@@ -155,6 +155,23 @@ static void test_both_answers_while_a_call_is_under_way(void **state)
 	assert_false(answer(RES_EFAULT));	/* a new access: mapped all the time */
 }
 
+/* A compare-and-exchange that is emulated without a memslot, and met one whose page is read-only. */
+static void test_emulation_meets_a_memslot(void **state)
+{
+	with_region("anon");
+	state_is(PS_NOSLOT);
+	access_begins(OP_RMW);
+	assert_false(answer(RES_INTERNAL));
+	state_is(PS_READONLY);
+	assert_true(answer(RES_INTERNAL));
+	access_begins(OP_RMW);
+	assert_false(answer(RES_INTERNAL));	/* there was a memslot all the time */
+	state_is(PS_NOSLOT);
+	access_begins(OP_STORE);
+	state_is(PS_READONLY);
+	assert_false(answer(RES_INTERNAL));
+}
+
 static void test_history_too_short(void **state)
 {
 	unsigned int i;
@@ -345,6 +362,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_table, teardown),
 		cmocka_unit_test_teardown(test_fingerprints, teardown),
 		cmocka_unit_test_teardown(test_both_answers_while_a_call_is_under_way, teardown),
+		cmocka_unit_test_teardown(test_emulation_meets_a_memslot, teardown),
 		cmocka_unit_test_teardown(test_history_too_short, teardown),
 		cmocka_unit_test_teardown(test_sigbus_fields, teardown),
 		cmocka_unit_test_teardown(test_mmio_address, teardown),
