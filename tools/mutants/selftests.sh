@@ -1,5 +1,6 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
 #
 # In the VM, in the place of the suite: upstream's KVM selftests, each for its share of the time, over and
 # over. Says what the suite would say (docs/architecture.md), so that the runner judges both alike: a test
