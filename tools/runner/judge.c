@@ -519,7 +519,7 @@ static void blame(struct boot *b, struct srun *victim, const char *text)
 	victim->boot = b->number;
 	if (victim == b->running)
 		victim->ms = now_ms() - b->scenario;
-	tail = console_tail(b->run, b->run->console_boot, 40);
+	tail = console_tail(b->run, b->run->console_boot, CONSOLE_TAIL_LINES);
 	if (console_find(text, true, &splat) || console_find(text, false, &splat)) {
 		if (splat.fatal || !has_failure_of(victim, "kernel-log")) {
 			f = judge_add_failure(b->run, victim, "kernel-log", splat.rule, splat.where,

@@ -116,7 +116,7 @@ void resume_report(struct run *run)
 	victim->boot = json_array_size(run->boots) + 1;
 	f = judge_add_failure(run, victim, "suite", "exit", "", "a machine that survives it",
 			      "it went down and booted again");
-	tail = console_tail(run, 0, 40);
+	tail = console_tail(run, 0, CONSOLE_TAIL_LINES);
 	if (*tail)
 		json_object_set_new(f, "console", json_string(tail));
 	free(tail);

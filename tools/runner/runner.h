@@ -266,6 +266,12 @@ struct splat {
 	bool fatal;
 };
 
+/*
+ * Enough for a panic with its stack, uncertain frames and registers, and for what came before it:
+ * 40 were not, on a kernel whose stack has more frames.
+ */
+#define CONSOLE_TAIL_LINES 120
+
 long console_size(const struct run *run);
 bool console_find(const char *text, bool fatal_only, struct splat *splat);
 bool console_host_trouble(const char *text, bool begun);
