@@ -64,7 +64,8 @@ static struct worker *worker_add(struct run *run, const char *name, bool is_vcpu
  *
  * PLACE_SPLIT	vCPUs on one half of the CPUs, injectors on the other: each invalidation runs beside a
  *		fault, and is never preempted by the vCPU that waits for its end
- * PLACE_SPREAD	vCPUs on different CPUs, injectors between them: vCPU against vCPU
+ * PLACE_SPREAD	vCPUs on different CPUs, injectors between them: vCPU against vCPU; always where
+ *		there are no injectors to be split from
  *
  * In a hot phase injectors do not pause between two steps.
  */
@@ -75,7 +76,8 @@ enum placement { PLACE_SPLIT, PLACE_SPREAD, NR_PLACEMENTS };
 
 static void place_threads(struct run *run, struct rng *rng)
 {
-	enum placement how = rng_below(rng, 3) ? PLACE_SPLIT : PLACE_SPREAD;
+	enum placement how = rng_below(rng, 3) && run->sc->nr_injectors ?
+			     PLACE_SPLIT : PLACE_SPREAD;
 	int first = cpus_first(), nr = cpus_usable(), half = nr / 2;
 	unsigned int i;
 
