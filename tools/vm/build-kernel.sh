@@ -4,8 +4,8 @@
 # build-kernel.sh REPOSITORY COMMIT [FRAGMENT...]   a kernel of a commit, with a small configuration
 #
 # Prints a build tree for run.sh --kernel: a bzImage with all that the virtual machine needs, KVM as
-# modules. The configuration is x86's default with configs/kernel/*.config and the FRAGMENTs merged into
-# it. Built out of tree, from a clone of its own that shares the repository's objects: the user's work
+# modules. The configuration is x86's default with configs/kernel/small.config and the FRAGMENTs merged
+# into it, later ones over earlier ones. Built out of tree, from a clone of its own that shares the repository's objects: the user's work
 # tree is neither read nor written. The tree is one for each repository and is built anew, by what
 # changed, for each commit; with ccache where it is installed.
 #
@@ -20,7 +20,7 @@ need flex kvm
 repo=$(git -C "$1" rev-parse --absolute-git-dir) || bad "no git repository: $1"
 id=$(git -C "$1" rev-parse --verify --quiet "$2^{commit}") || bad "no commit '$2' in $1"
 shift 2
-fragments=("$top"/configs/kernel/*.config)
+fragments=("$top/configs/kernel/small.config")
 for f in "$@"; do
 	[ -f "$f" ] || bad "no such configuration: $f"
 	fragments+=("$(realpath "$f")")
