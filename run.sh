@@ -19,6 +19,7 @@ usage() {
 	       ./run.sh bisect-step [OPTION]...   test one commit, for git bisect run
 	       ./run.sh resume DIR [OPTION]... go on with a run that ended early, in DIR
 	       ./run.sh report FORMAT DIR...   show results: text, html, merge, junit, kcidb, squad
+	       ./run.sh report judge DIR       decide again from its logs, by the rules of today
 
 	  --duration TIME        60s, 10m, 2h, 1d; a bare number is minutes (default 60s)
 	  --scenario NAME|GLOB   only these, may be given several times (default all)
@@ -302,6 +303,35 @@ build_runner() { # NEED TOOL
 	run_child make -s -C "$top/tools/$2" OUT="$PFN_CACHE/bin" || exit 1
 }
 
+# judge DIR [--results DIR]: the runner does it, which has the rules
+judge() {
+	[[ ${1-} ]] || bad "report judge: expected a results directory"
+	[[ -d $1 ]] || bad "report judge: no such directory: '$1'"
+	[[ -f $1/result.json ]] || bad "report judge: '$1' holds no result.json"
+	absolute "$1"
+	runner=(--judge "$value")
+	shift
+	while (($#)); do
+		case $1 in
+		--no-install) install= ;;
+		--results)
+			(($# >= 2)) || bad "$1: expected a value after it"
+			take_option "$1" "$2"
+			shift
+			;;
+		--results=*) take_option --results "${1#*=}" ;;
+		*) bad "report judge: unknown option '$1'" ;;
+		esac
+		shift
+	done
+	trap 'end_child 130' INT
+	trap 'end_child 143' TERM
+	trap 'end_child 129' HUP
+	build_runner host-build runner
+	trap - INT TERM HUP
+	exec "$PFN_CACHE/bin/runner" --top "$top" "${runner[@]}"
+}
+
 case ${1-} in
 bisect | bisect-step)
 	step=()
@@ -316,6 +346,10 @@ bisect | bisect-step)
 	;;
 report)
 	shift
+	if [[ ${1-} = judge ]]; then
+		shift
+		judge "$@"
+	fi
 	trap 'end_child 130' INT
 	trap 'end_child 143' TERM
 	trap 'end_child 129' HUP

@@ -82,6 +82,12 @@ ok 'resume: only the runner died: it runs again' is \
 	"$status $(json '[.verdict, .scenarios[].verdict] | join(" ")')" '0 pass pass pass pass'
 ok 'resume: what was through is not run again' is "$(json '[.boots[-1].scenarios[]] | join(" ")')" 'slow z-pass'
 ok 'resume: KTAP is whole' is "$(grep -c '^ok' "$tmp/out") $(sed -n 2p "$tmp/out")" '3 1..3'
+judged() {
+	"$top/run.sh" report judge "$tmp/results" >"$tmp/out" 2>/dev/null
+	is "$? $(jq -c '[.scenarios[] | .verdict, .failures[].fingerprint]' "$tmp/results/judged/result.json")" \
+		"$status $(json '[.scenarios[] | .verdict, .failures[].fingerprint] | tostring')"
+}
+ok 'resume: judged again from the logs of both parts' judged
 over() { resume; is "$status" 2 && like "$tmp/err" 'come to its end'; }
 ok 'resume: a second time there is nothing to do' over
 rm -rf "$tmp/results"
@@ -90,4 +96,5 @@ jq '.boot_id = "11111111-2222-3333-4444-555555555555"' "$tmp/cut/result.json" >"
 resume
 ok 'resume: the machine died: charged to the scenario that ran' is \
 	"$status $(json '[.scenarios[] | .verdict, .failures[].fingerprint] | join(" ")')" '1 pass fail suite/exit/-/- pass'
+ok 'resume: that too, judged again' judged
 finish

@@ -160,6 +160,7 @@ static void open_events_log(struct boot *b)
 	b->events_log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	if (b->events_log < 0)
 		results_trouble(b->run, "%s: %s", path, strerror(errno));
+	b->events_from = file_size(b->run->dir, "events.log");
 	free(path);
 }
 
@@ -201,6 +202,18 @@ static void record(struct boot *b)
 	json_array_append_new(b->run->boots, boot);
 }
 
+/* Where its logs are in the files of all boots, for judge. */
+static void record_logs(struct boot *b)
+{
+	struct run *run = b->run;
+	json_t *boot = json_array_get(run->boots, json_array_size(run->boots) - 1);
+
+	json_object_set_new(boot, "events", json_pack("[I, I]", (json_int_t)b->events_from,
+			    (json_int_t)file_size(run->dir, "events.log")));
+	json_object_set_new(boot, "console", json_pack("[I, I]", (json_int_t)run->console_boot,
+			    (json_int_t)console_size(run)));
+}
+
 void boot_run(struct run *run, struct srun **list, size_t nr, uint64_t ms)
 {
 	struct boot *b = calloc(1, sizeof(*b));
@@ -231,6 +244,7 @@ void boot_run(struct run *run, struct srun **list, size_t nr, uint64_t ms)
 		read_port(b);
 		port_eof(&b->port);
 		close(b->m.port);
+		record_logs(b);
 		judge_death(b);
 	} else if (!*run->error && !run->interrupted) {
 		snprintf(run->error, sizeof(run->error), "can not start the machine: %s",

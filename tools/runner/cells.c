@@ -39,22 +39,38 @@ static void set_verdict(json_t *cell, enum verdict v)
 	set_text(cell, "verdict", verdict_name(v));
 }
 
+static void add_cell(json_t *list, const char *name)
+{
+	json_t *cell = json_object();
+
+	set_text(cell, "name", name);
+	set_verdict(cell, VERDICT_NONE);
+	json_array_append_new(list, cell);
+}
+
+/* Those of the table, the first time; then the same without results. */
 void cells_reset(struct srun *s)
 {
 	static struct outcome_cell cells[OUTCOME_MAX_CELLS];
-	unsigned int nr = outcome_cells(s->conf.outcomes, cells);
+	unsigned int nr = s->cells ? 0 : outcome_cells(s->conf.outcomes, cells);
 	char name[OUTCOME_NAME_MAX];
+	json_t *list = json_array(), *cell;
+	size_t i;
 
-	if (!s->cells)
-		s->cells = json_array();
-	json_array_clear(s->cells);
-	for (unsigned int i = 0; i < nr; i++) {
-		json_t *cell = json_object();
+	for (i = 0; i < nr; i++)
+		add_cell(list, outcome_cell_name(&cells[i], name));
+	json_array_foreach(s->cells, i, cell)
+		add_cell(list, get_text(cell, "name"));
+	json_decref(s->cells);
+	s->cells = list;
+}
 
-		set_text(cell, "name", outcome_cell_name(&cells[i], name));
-		set_verdict(cell, VERDICT_NONE);
-		json_array_append_new(s->cells, cell);
-	}
+/* Cells that were in the table when it ran, which may not be those of today. */
+void cells_take(struct srun *s, json_t *old)
+{
+	json_decref(s->cells);
+	s->cells = old ? json_incref(old) : json_array();
+	cells_reset(s);
 }
 
 static json_t *find(const struct srun *s, const char *name)

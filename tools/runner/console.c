@@ -175,18 +175,22 @@ static int console_open(const struct run *run)
 	return fd;
 }
 
+long file_size(const char *dir, const char *name)
+{
+	char *path = format("%s/%s", dir, name);
+	struct stat st;
+	long size = stat(path, &st) ? 0 : st.st_size;
+
+	free(path);
+	return size;
+}
+
+/* Of what there is to look at: when it is judged again, up to the end of a boot. */
 long console_size(const struct run *run)
 {
-	int fd = console_open(run);
-	struct stat st;
-	long size = 0;
+	long size = file_size(run->dir, "console.log");
 
-	if (fd < 0)
-		return 0;
-	if (!fstat(fd, &st))
-		size = st.st_size;
-	close(fd);
-	return size;
+	return run->console_end && run->console_end < size ? run->console_end : size;
 }
 
 /* Carriage returns go; other bytes that are no text become blanks. */

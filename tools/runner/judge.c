@@ -52,6 +52,32 @@ static void on_cap(struct boot *b, const struct event *ev)
 	set_text(b->run->caps, event_text(ev, "name", "unknown"), event_text(ev, "value", ""));
 }
 
+/* Everything that a lost boot said about it goes: it runs again from the start. */
+static void reset(struct srun *s)
+{
+	json_object_clear(s->counts);
+	json_array_clear(s->oracles);
+	json_array_clear(s->failures);
+	cells_reset(s);
+	s->running = false;
+	s->boot = 0;
+	s->said = VERDICT_NONE;
+}
+
+static bool rejudging(const struct boot *b)
+{
+	return b->run->old;
+}
+
+static long old_console_from(const struct boot *b, const struct srun *s)
+{
+	json_t *old = rejudge_old(b->run, s), *from = json_object_get(old, "console");
+
+	if (from && json_integer_value(json_object_get(old, "boot")) == b->number)
+		return json_integer_value(from);
+	return b->run->console_boot;
+}
+
 static void on_scenario(struct boot *b, const struct event *ev)
 {
 	struct srun *s = plan_find(b->run, event_text(ev, "name", ""));
@@ -64,6 +90,8 @@ static void on_scenario(struct boot *b, const struct event *ev)
 	b->last = NULL;
 	if (!s || s->done)
 		return;
+	if (rejudging(b))	/* an earlier boot was stopped in it */
+		reset(s);
 	b->running = s;
 	b->fair_scenario = b->fair_ms;
 	b->scenario = now_ms();
@@ -71,7 +99,7 @@ static void on_scenario(struct boot *b, const struct event *ev)
 	s->running = true;
 	s->boot = b->number;
 	s->budget_ms = event_number(ev, "budget_ms");
-	s->console_from = console_size(b->run);
+	s->console_from = rejudging(b) ? old_console_from(b, s) : console_size(b->run);
 	b->run->running = s->conf.name;
 	result_write(b->run);
 }
@@ -314,7 +342,9 @@ static void add_stack(struct run *run, struct srun *s, const char *console)
 	json_array_foreach(s->failures, i, f) {
 		if (strcmp(get_text(f, "oracle"), "kernel-log") || json_object_get(f, "stack"))
 			continue;
-		stack = stack_of(run, console);
+		stack = run->old ? rejudge_stack(run, s, get_text(f, "fingerprint")) : NULL;
+		if (!stack)
+			stack = stack_of(run, console);
 		if (stack)
 			set_text(f, "stack", stack);
 		free(stack);
@@ -420,7 +450,7 @@ static void report(struct run *run, struct srun *s)
 	if (run->running == s->conf.name)
 		run->running = NULL;
 	result_write(run);
-	if (s->verdict == VERDICT_FAIL && run->opt.fail_fast)
+	if (s->verdict == VERDICT_FAIL && run->opt.fail_fast && !run->old)
 		run->stop = true;
 }
 
@@ -445,7 +475,8 @@ void judge_leftovers(struct run *run, const char *reason)
 		if (s->done)
 			continue;
 		s->verdict = VERDICT_SKIP;
-		snprintf(s->reason, sizeof(s->reason), "%s", reason);
+		snprintf(s->reason, sizeof(s->reason), "%s",
+			 run->old ? get_text(rejudge_old(run, s), "reason") : reason);
 		report(run, s);
 	}
 }
@@ -458,18 +489,6 @@ static struct srun *first_pending(struct boot *b)
 		if (!b->list[i]->done)
 			return b->list[i];
 	return NULL;
-}
-
-/* Everything that the lost boot said about it goes: it will run again from the start. */
-static void reset(struct srun *s)
-{
-	json_object_clear(s->counts);
-	json_array_clear(s->oracles);
-	json_array_clear(s->failures);
-	cells_reset(s);
-	s->running = false;
-	s->boot = 0;
-	s->said = VERDICT_NONE;
 }
 
 /*
@@ -518,7 +537,7 @@ static void blame(struct boot *b, struct srun *victim, const char *text)
 
 	victim->boot = b->number;
 	if (victim == b->running)
-		victim->ms = now_ms() - b->scenario;
+		victim->ms = rejudging(b) ? rejudge_ms(b->run, victim) : now_ms() - b->scenario;
 	tail = console_tail(b->run, b->run->console_boot, CONSOLE_TAIL_LINES);
 	if (console_find(text, true, &splat) || console_find(text, false, &splat)) {
 		if (splat.fatal || !has_failure_of(victim, "kernel-log")) {

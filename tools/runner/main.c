@@ -21,7 +21,7 @@ enum {
 	OPT_TOP = 256, OPT_DURATION, OPT_SCENARIO, OPT_KERNEL, OPT_KERNEL_MODULES, OPT_MODULES,
 	OPT_KSRC, OPT_HOST, OPT_ACCEL, OPT_VCPUS, OPT_MEMORY, OPT_SEED, OPT_SHARD, OPT_SHARDS,
 	OPT_RESULTS, OPT_FAIL_FAST, OPT_NO_INSTALL, OPT_VERBOSE, OPT_REPLAY,
-	OPT_REPEAT, OPT_RESUME,
+	OPT_REPEAT, OPT_RESUME, OPT_JUDGE,
 };
 
 static const struct option options[] = {
@@ -46,10 +46,11 @@ static const struct option options[] = {
 	{ "replay", required_argument, NULL, OPT_REPLAY },
 	{ "repeat", required_argument, NULL, OPT_REPEAT },
 	{ "resume", required_argument, NULL, OPT_RESUME },
+	{ "judge", required_argument, NULL, OPT_JUDGE },
 	{ NULL, 0, NULL, 0 },
 };
 
-static const char *replay_dir, *resume_dir;
+static const char *replay_dir, *resume_dir, *judge_dir;
 
 static bool parse_options(struct run *run, int argc, char **argv)
 {
@@ -82,6 +83,7 @@ static bool parse_options(struct run *run, int argc, char **argv)
 		case OPT_REPLAY: replay_dir = optarg; break;
 		case OPT_REPEAT: o->repeat = number; break;
 		case OPT_RESUME: resume_dir = optarg; break;
+		case OPT_JUDGE: judge_dir = optarg; break;
 		default: return false;
 		}
 	}
@@ -114,6 +116,14 @@ static bool choose_results(struct run *run)
 	if (resume_dir) {
 		run->dir = format("%s", resume_dir);
 		return true;
+	}
+	if (judge_dir && !run->opt.results) {
+		run->dir = format("%s/judged", judge_dir);
+		remove_tree(run->dir);
+		if (make_dirs(run->dir))
+			return true;
+		say("kvm-pfn-stress: %s: %s", run->dir, strerror(errno));
+		return false;
 	}
 	if (run->opt.results) {
 		run->dir = format("%s", run->opt.results);
@@ -230,9 +240,11 @@ static void run_boots(struct run *run)
 
 static void finish(struct run *run)
 {
-	if (run->opt.host)
+	if (run->opt.host && !run->old)
 		host_restore(run);
-	if (run->ktap_begun)
+	if (run->old)
+		rejudge_repeats(run);
+	else if (run->ktap_begun)
 		repeat_failures(run);
 	run->end_ms = now_ms();
 	if (run->error_status == EXIT_USAGE) {
@@ -244,6 +256,8 @@ static void finish(struct run *run)
 					"the machine did not start" : "--fail-fast");
 			warn_known_issues(run);
 		}
+		if (run->old)
+			rejudge_compare(run);
 		result_write(run);
 		if (*run->error)
 			say("kvm-pfn-stress: %s", run->error);
@@ -283,6 +297,9 @@ static bool prepare(struct run *run)
 		return false;
 	if (resume_dir && !result_load_options(run, resume_dir, true))
 		return false;
+	if (judge_dir)
+		return result_load_options(run, judge_dir, true) && load_known(run) &&
+		       plan_make(run) && rejudge_load(run, judge_dir);
 	choose_seed(&run->opt);
 	if (!load_known(run) || !plan_make(run) || !check_accel(run))
 		return false;
@@ -317,6 +334,11 @@ int main(int argc, char **argv)
 	if (!prepare(&run) || !choose_results(&run) || !choose_tmp(&run))
 		return EXIT_USAGE;
 	learn_commit(&run);
+	if (judge_dir) {
+		rejudge_run(&run, judge_dir);
+		finish(&run);
+		return judge_exit(&run);
+	}
 	if (!run.opt.host)
 		qemu_choose_accel(&run);
 	if (build_all(&run)) {

@@ -126,6 +126,20 @@ static void interval(unsigned int hits, unsigned int of, double *low, double *hi
 	*high = fmin(1, middle + half);
 }
 
+void repeat_report(struct run *run, const struct srun *s)
+{
+	json_int_t runs, failed, same;
+	double low, high;
+
+	if (json_unpack(s->repeat, "{s:I, s:I, s:I, s:F, s:F}", "runs", &runs, "failed", &failed,
+			"same", &same, "low", &low, "high", &high))
+		return;
+	ktap_note(run, "%s: ran again %lld times, failed %lld times, with the same failure %lld times "
+		  "(95 %%: %.0f %% to %.0f %%)", s->conf.name, runs, failed, same, low * 100,
+		  high * 100);
+	card_repeated(run, s);
+}
+
 static void repeat_scenario(struct run *run, struct srun *s, uint64_t end)
 {
 	unsigned int runs = 0, failures = 0, sames = 0;
@@ -152,10 +166,7 @@ static void repeat_scenario(struct run *run, struct srun *s, uint64_t end)
 	interval(failures, runs, &low, &high);
 	s->repeat = json_pack("{s:i, s:i, s:i, s:f, s:f}", "runs", runs, "failed", failures, "same",
 			      sames, "low", low, "high", high);
-	ktap_note(run, "%s: ran again %u times, failed %u times, with the same failure %u times "
-		  "(95 %%: %.0f %% to %.0f %%)", s->conf.name, runs, failures, sames, low * 100,
-		  high * 100);
-	card_repeated(run, s);
+	repeat_report(run, s);
 	result_write(run);
 }
 

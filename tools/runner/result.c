@@ -144,6 +144,8 @@ static json_t *scenario_json(const struct srun *s)
 	if (*s->reason)
 		set_text(o, "reason", s->reason);
 	set_number(o, "boot", s->boot);
+	if (s->boot)
+		set_number(o, "console", s->console_from);
 	set_number(o, "budget_ms", s->budget_ms);
 	json_object_set_new(o, "seconds", json_real(s->ms / 1000.0));
 	set_number(o, "faults", s->faults);
@@ -252,6 +254,15 @@ static json_t *machine_json(const struct run *run)
 	return o;
 }
 
+/* When it is judged again, what is not judged stays as it is. */
+static void set_fact(const struct run *run, json_t *o, const char *key, json_t *value)
+{
+	json_t *old = json_object_get(run->old, key);
+
+	json_object_set(o, key, old ? old : value);
+	json_decref(value);
+}
+
 static json_t *run_json(const struct run *run)
 {
 	json_t *o = json_object(), *list = json_array();
@@ -261,6 +272,8 @@ static json_t *run_json(const struct run *run)
 	set_text(o, "schema", "kvm-pfn-stress-result");
 	set_number(o, "version", SCHEMA_VERSION);
 	set_text(o, "commit", run->commit);
+	if (*run->judged_by)
+		set_text(o, "judged_by", run->judged_by);
 	/* Written along the way too: until the end there is no verdict. */
 	set_text(o, "verdict", run->end_ms ? verdict_name(judge_run(run)) : "none");
 	if (run->end_ms)
@@ -272,11 +285,11 @@ static json_t *run_json(const struct run *run)
 		set_text(o, "running", run->running);
 	if (*run->boot_id)
 		set_text(o, "boot_id", run->boot_id);
-	json_object_set_new(o, "kernel", kernel_json(run));
-	json_object_set_new(o, "machine", machine_json(run));
+	set_fact(run, o, "kernel", kernel_json(run));
+	set_fact(run, o, "machine", machine_json(run));
 	set_number(o, "seed", run->opt.seed);
-	json_object_set_new(o, "options", options_json(run));
-	json_object_set_new(o, "times", times_json(run));
+	set_fact(run, o, "options", options_json(run));
+	set_fact(run, o, "times", times_json(run));
 	json_object_set_new(o, "totals", totals_json(run));
 	set_number(o, "host_trouble", run->host_trouble);
 	json_object_set_new(o, "known_issues", known_json(run));

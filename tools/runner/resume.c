@@ -64,6 +64,39 @@ static void restore_known(struct run *run, json_t *issues)
 					json_integer_value(json_object_get(issue, "seen"));
 }
 
+static long last_end(json_t *boots, const char *key)
+{
+	json_t *last = json_array_get(boots, json_array_size(boots) - 1);
+
+	return json_integer_value(json_array_get(json_object_get(last, key), 1));
+}
+
+/*
+ * The boot that ended with the runner could not be noted by it: it is what the logs have after the last
+ * one that was.
+ */
+static void note_lost_boot(struct run *run, const char *dir)
+{
+	json_int_t events = last_end(run->boots, "events"), console = last_end(run->boots, "console");
+	json_int_t events_end = file_size(dir, "events.log");
+	bool died = *run->died_in;
+	json_t *boot, *names;
+
+	if (events_end <= events && !died)
+		return;
+	names = json_array();
+	for (size_t i = 0; i < run->nr; i++)
+		json_array_append_new(names, json_string(run->s[i].conf.name));
+	boot = json_pack("{s:I, s:s, s:i, s:i, s:s, s:i, s:o, s:[I, I], s:[I, I]}",
+			 "number", (json_int_t)json_array_size(run->boots) + 1,
+			 "end", boot_end_name(died ? BOOT_EXITED : BOOT_STOPPED),
+			 "ms", 0, "begin_ms", 0,
+			 "process", died ? "went down and booted again" : "was left behind",
+			 "garbled_lines", 0, "scenarios", names, "events", events, events_end,
+			 "console", console, (json_int_t)file_size(dir, "console.log"));
+	json_array_append_new(run->boots, boot);
+}
+
 /* What the directory of --resume has; after plan_make(). False if there is nothing to do. */
 bool resume_load(struct run *run, const char *dir)
 {
@@ -96,6 +129,7 @@ bool resume_load(struct run *run, const char *dir)
 	snprintf(run->died_in, sizeof(run->died_in), "%s", text(o, "running"));
 	if (!*text(o, "boot_id") || !strcmp(text(o, "boot_id"), run->boot_id))
 		*run->died_in = '\0';
+	note_lost_boot(run, dir);
 	json_decref(o);
 	return true;
 }
@@ -113,7 +147,7 @@ void resume_report(struct run *run)
 			ktap_result(run, &run->s[i]);
 	if (!victim || victim->done)
 		return;
-	victim->boot = json_array_size(run->boots) + 1;
+	victim->boot = json_array_size(run->boots);
 	f = judge_add_failure(run, victim, "suite", "exit", "", "a machine that survives it",
 			      "it went down and booted again");
 	tail = console_tail(run, 0, CONSOLE_TAIL_LINES);

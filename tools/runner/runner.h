@@ -14,6 +14,7 @@
  *	cells.c	  cells of the outcome table
  *	ktap.c, result.c, card.c, live.c	what people and programs get to see
  *	repeat.c  runs again what failed; resume.c goes on after a run that ended early
+ *	rejudge.c decides again from the logs
  *	stack.c	  the first splat's stack, decoded
  *	proc.c, util.c	processes, signals, clocks, messages
  */
@@ -21,6 +22,7 @@
 #define PFN_RUNNER_H
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -105,6 +107,8 @@ struct run {
 	char commit[64];
 	char boot_id[40];	/* of this machine, with --host */
 	char died_in[64];	/* --resume: the scenario that the machine did not survive */
+	json_t *old;		/* judge: the result that is judged again, else NULL */
+	char judged_by[64];	/* commit */
 	const char *running;	/* the scenario between @scenario and its verdict */
 	unsigned int smp;
 	json_t *kernel_config;	/* of the options that the suite wants */
@@ -119,6 +123,7 @@ struct run {
 	enum exit_status error_status;
 
 	long console_boot;	/* offset in console.log where this boot began */
+	long console_end;	/* judge: where it ended; 0: goes on */
 	unsigned int host_trouble;
 	unsigned int boots_begun;	/* boots that reached @begin */
 	uint64_t start_ms, build_ms, first_boot_ms, first_event_ms, end_ms;
@@ -253,6 +258,7 @@ struct boot {
 	uint64_t live_faults, live_injections, live_hits, live_t_ms;
 	char phase[32];
 	int events_log;
+	long events_from;	/* offset in events.log */
 };
 
 void boot_run(struct run *run, struct srun **list, size_t nr, uint64_t ms);
@@ -273,6 +279,7 @@ struct splat {
 #define CONSOLE_TAIL_LINES 120
 
 long console_size(const struct run *run);
+long file_size(const char *dir, const char *name);
 bool console_find(const char *text, bool fatal_only, struct splat *splat);
 bool console_host_trouble(const char *text, bool begun);
 char *console_read(const struct run *run, long from, long to);
@@ -291,6 +298,7 @@ json_t *judge_add_failure(struct run *run, struct srun *s, const char *oracle, c
 
 /* cells.c */
 void cells_reset(struct srun *s);
+void cells_take(struct srun *s, json_t *old);
 void cells_event(struct srun *s, const struct event *ev);
 size_t cells_count(const struct srun *s, enum verdict v);
 bool cells_have(const struct srun *s, const char *fingerprint);
@@ -308,10 +316,18 @@ char *result_replay_command(const struct run *run, const struct srun *s);
 void result_learn_config(struct run *run, const char *config);
 bool result_load_options(struct run *run, const char *dir, bool all);
 
-/* repeat.c, resume.c */
+/* repeat.c, resume.c, rejudge.c */
 void repeat_failures(struct run *run);
+void repeat_report(struct run *run, const struct srun *s);
 bool resume_load(struct run *run, const char *dir);
 void resume_report(struct run *run);
+bool rejudge_load(struct run *run, const char *dir);
+void rejudge_run(struct run *run, const char *dir);
+void rejudge_repeats(struct run *run);
+void rejudge_compare(struct run *run);
+json_t *rejudge_old(const struct run *run, const struct srun *s);
+uint64_t rejudge_ms(const struct run *run, const struct srun *s);
+char *rejudge_stack(const struct run *run, const struct srun *s, const char *fingerprint);
 
 /* stack.c */
 char *stack_of(struct run *run, const char *console);
