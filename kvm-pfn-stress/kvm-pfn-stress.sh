@@ -56,7 +56,7 @@ for module in kvm_amd kvm_intel; do
 	[ "$(cat /sys/module/$module/refcnt 2>/dev/null || echo 0)" = 0 ] ||
 		skip "a virtual machine is using KVM"
 done
-mount | grep -q ' /sys/kernel/debug ' || mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
+mount | grep ' /sys/kernel/debug ' >/dev/null || mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 if [ ! -e /sys/module/hwpoison_inject ] && modprobe hwpoison-inject 2>/dev/null; then
 	loaded=hwpoison_inject
 fi

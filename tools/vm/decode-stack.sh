@@ -16,7 +16,7 @@ out=$file.decoded
 cp "$file" "$out"
 script=$tree/scripts/decode_stacktrace.sh
 [ -x "$script" ] || script=$(readlink -f "$tree/source" 2>/dev/null || true)/scripts/decode_stacktrace.sh
-if [ -f "$tree/vmlinux" ] && [ -x "$script" ] && readelf -SW "$tree/vmlinux" 2>/dev/null | grep -q ' \.debug_info '; then
+if [ -f "$tree/vmlinux" ] && [ -x "$script" ] && readelf -SW "$tree/vmlinux" 2>/dev/null | grep ' \.debug_info ' >/dev/null; then
 	timeout 60 "$script" "$tree/vmlinux" "$tree" <"$file" >"$out" 2>/dev/null || true
 	[ -s "$out" ] || cp "$file" "$out"
 elif [ -s "$kernel/System.map" ] && grep -q '0x\?ffffffff[89a-f][0-9a-f]\{7\}' "$file"; then

@@ -50,7 +50,7 @@ fi
 for f in make gcc; do need $f module; done
 
 # runs FILE: all the libraries that FILE asks for are here
-runs() { ! ldd "$1" 2>&1 | grep -q 'not found'; }
+runs() { ! ldd "$1" 2>&1 | grep 'not found' >/dev/null; }
 
 # strangers DIR: programs below DIR that this machine cannot run
 strangers() {

@@ -23,7 +23,7 @@ release=$(cat "$kernel/release")
 
 for f in cpio modprobe xz zstd; do need $f initramfs; done
 busybox=${PFN_BUSYBOX:-$(command -v busybox || true)}
-if [ -z "$busybox" ] || ! "$busybox" --list 2>/dev/null | grep -qx modprobe || ldd "$busybox" >/dev/null 2>&1; then
+if [ -z "$busybox" ] || ! "$busybox" --list 2>/dev/null | grep -x modprobe >/dev/null || ldd "$busybox" >/dev/null 2>&1; then
 	"$here/packages.sh" busybox >&2
 	busybox=$(command -v busybox)
 fi
@@ -84,7 +84,7 @@ if [ -e "$kernel/modules/modules.dep" ]; then
 	done <"$work/list"
 	find "$mods" -name '*.ko' | while read -r f; do
 		# a signature survives only if there is nothing to strip
-		! readelf -SW "$f" 2>/dev/null | grep -q ' \.debug_info ' || strip --strip-debug "$f"
+		! readelf -SW "$f" 2>/dev/null | grep ' \.debug_info ' >/dev/null || strip --strip-debug "$f"
 	done
 fi
 for f in modules.builtin modules.builtin.modinfo modules.order; do

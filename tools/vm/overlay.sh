@@ -47,7 +47,7 @@ if [ "$moddir" != - ]; then
 		*.gz) gzip -dc "$f" >"$to" ;;
 		*.zst) zstd -qdc "$f" >"$to" ;;
 		esac
-		! readelf -SW "$to" 2>/dev/null | grep -q ' \.debug_info ' || strip --strip-debug "$to"
+		! readelf -SW "$to" 2>/dev/null | grep ' \.debug_info ' >/dev/null || strip --strip-debug "$to"
 		found=1
 	done < <(find -L "$moddir" -type f \( -name '*.ko' -o -name '*.ko.xz' -o -name '*.ko.gz' -o -name '*.ko.zst' \))
 	[ -n "$found" ] || bad "$moddir holds no kernel modules"

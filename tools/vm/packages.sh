@@ -76,7 +76,7 @@ for n in "$@"; do
 		has zstd zstd
 		;;
 	busybox)
-		{ "$(command -v busybox)" --list | grep -qx modprobe && ! ldd "$(command -v busybox)"; } >/dev/null 2>&1 ||
+		{ "$(command -v busybox)" --list | grep -x modprobe && ! ldd "$(command -v busybox)"; } >/dev/null 2>&1 ||
 			missing="$missing busybox-static"
 		;;
 	check)
