@@ -18,6 +18,7 @@
 #include "arch/arch.h"
 #include "core/cpus.h"
 #include "core/helper.h"
+#include "core/near.h"
 #include "core/poison.h"
 #include "core/proc.h"
 #include "core/region.h"
@@ -286,6 +287,7 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 		return EXIT_SKIP;
 	add_guest(run);
 
+	near_start(run);
 	atomic_store(&sh->nr_workers, run->nr_workers);
 	pthread_barrier_init(&run->barrier, NULL, run->nr_workers + 1);
 	for (i = 0; i < run->nr_workers; i++)
@@ -298,6 +300,7 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 		if (!(i % (PHASE_MS / LOOK_MS)))
 			place_threads(run, &rng);
 		usleep(LOOK_MS * 1000);
+		near_collect(run);
 	}
 	__atomic_store_n(&run->ctl->pause, 1, __ATOMIC_SEQ_CST);
 	/* A worker that never comes back is the watchdog's: it kills this process. */
@@ -306,6 +309,7 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 		pthread_join(run->worker[i]->thread, NULL);
 	rcu_thread_online();
 
+	near_collect(run);
 	collect(run);
 	for (i = 0; i < run->nr_workers; i++)
 		if (run->worker[i]->injector && run->worker[i]->injector->stop)

@@ -20,6 +20,7 @@
 #include "core/event.h"
 #include "core/helper.h"
 #include "core/knob.h"
+#include "core/near.h"
 #include "core/poison.h"
 #include "core/proc.h"
 #include "core/watchdog.h"
@@ -97,7 +98,7 @@ static uint64_t window_hits(const struct totals *t)
 	struct pfnh_stats st;
 
 	stats_now(&st);
-	return st.stale - t->before.stale;
+	return st.hits + st.roots - t->before.hits - t->before.roots;
 }
 
 static uint64_t injections(const struct totals *t)
@@ -468,10 +469,17 @@ static void report_counts(const struct scenario *sc, const struct totals *t)
 		report_count(sc->name, "injection", "kill", t->kills);
 		report_count(sc->name, "wait", "killed-in-mmap-lock", t->kills_waiting);
 	}
-	if (sh->caps.hooks & PFNH_HOOK_STALE)
+	if (sh->caps.hooks & PFNH_HOOK_STALE) {
+		report_count(sc->name, "window", "hits", st.hits - t->before.hits);
+		report_count(sc->name, "window", "roots", st.roots - t->before.roots);
 		report_count(sc->name, "window", "stale", st.stale - t->before.stale);
+		report_count(sc->name, "window", "landed", st.landed - t->before.landed);
+		report_count(sc->name, "window", "overlapped", st.overlapped - t->before.overlapped);
+	}
 	if (sh->caps.hooks & PFNH_HOOK_FAULTIN) {
 		report_count(sc->name, "window", "early", st.early - t->before.early);
+		report_count(sc->name, "window", "early-pairs",
+			     st.early_pairs - t->before.early_pairs);
 		report_count(sc->name, "window", "faultin", st.faultin - t->before.faultin);
 	}
 	if (sh->caps.hooks & PFNH_HOOK_INVALIDATE)
@@ -743,6 +751,7 @@ static enum verdict run_scenario(const struct scenario *sc, unsigned int index, 
 	if (v == PASS && sh->skip_reason[0])
 		v = SKIP;
 	report_counts(sc, &t);
+	near_report(sc->name, &sh->near);
 	report_oracles(sc, v == SKIP);
 	if (v == SKIP)
 		ktap("# %s: skipped: %s", sc->name, sh->skip_reason);

@@ -30,6 +30,7 @@ struct region_table {
 
 static struct region_table *table;
 static atomic_uint arena_next;
+static _Atomic uint8_t arena_owner[ARENA_SLOTS];	/* id of a memslot's first region, plus 1 */
 
 static const char *const state_names[PS_NR] = {
 	[PS_MAPPED] = "mapped",
@@ -51,8 +52,45 @@ uint64_t region_new_hva(struct region *r)
 {
 	unsigned int n = atomic_fetch_add(&arena_next, 1);
 
+	atomic_store(&arena_owner[n % ARENA_SLOTS], r->first->id + 1);
 	return ARENA_START + (n % ARENA_SLOTS) * ARENA_STRIDE +
 	       r->first->ops->hva_shift * GUEST_PAGE_SIZE;
+}
+
+/* That part of a memslot. */
+static struct region *part_of(struct region *r, uint64_t page)
+{
+	for (; r && page >= r->nr; r = r->next)
+		page -= r->nr;
+	return r;
+}
+
+struct region *region_of_hva(struct run *run, uint64_t hva)
+{
+	uint64_t n = (hva - ARENA_START) / ARENA_STRIDE;
+	unsigned int owner;
+
+	if (hva < ARENA_START || n >= ARENA_SLOTS)
+		return NULL;
+	owner = atomic_load(&arena_owner[n]);
+	if (!owner || owner > run->nr_regions)
+		return NULL;
+	return part_of(run->region[owner - 1],
+		       (hva - ARENA_START) % ARENA_STRIDE / GUEST_PAGE_SIZE -
+		       run->region[owner - 1]->ops->hva_shift);
+}
+
+struct region *region_of_guest(struct run *run, uint64_t addr)
+{
+	uint64_t gpa = addr >= REGION_GVA_OFFSET ? addr - REGION_GVA_OFFSET : addr;
+	struct region *r;
+
+	if (gpa >= REGION_GPA + GUEST_ALIAS_OFFSET)
+		gpa -= GUEST_ALIAS_OFFSET;
+	if (gpa < REGION_GPA || (gpa - REGION_GPA) / REGION_GPA_STRIDE >= run->nr_regions)
+		return NULL;
+	r = run->region[(gpa - REGION_GPA) / REGION_GPA_STRIDE]->first;
+	return part_of(r, gpa < r->gpa ? 0 : (gpa - r->gpa) / GUEST_PAGE_SIZE) ?: r;
 }
 
 unsigned int region_pages(const struct backing_ops *ops, unsigned int pages)

@@ -113,6 +113,24 @@ int region_set_slots(struct region *r, uint64_t hva);
 /* The same for all memslots of the region @off bytes behind their guest addresses; r->gpa stays. */
 int region_shift_slots(struct region *r, uint64_t hva, uint64_t off);
 
+/**
+ * region_of_hva - the region that a host virtual address belongs to, or belonged to before a move
+ * @run: the scenario
+ * @hva: address
+ *
+ * Return: the region, or NULL if it is none's. Context: any thread of the child.
+ */
+struct region *region_of_hva(struct run *run, uint64_t hva);
+
+/**
+ * region_of_guest - the region of a guest address
+ * @run: the scenario
+ * @addr: physical, or virtual as the guest maps test pages
+ *
+ * Return: the region, or NULL. Moving memslots does not matter. Context: any.
+ */
+struct region *region_of_guest(struct run *run, uint64_t addr);
+
 /* A fresh address range for @r, far from anything else; the caller maps it with MAP_FIXED. */
 uint64_t region_new_hva(struct region *r);
 

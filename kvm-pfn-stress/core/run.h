@@ -120,6 +120,24 @@ enum oracle_id {
 
 extern const char *const oracle_names[NR_ORACLES];
 
+/*
+ * Near misses of a scenario, from PFNH_NEAR: by consumer (vCPU), region and who injected. The last of
+ * each is for what is none of ours: the guest's own memory; kernel threads and children.
+ */
+#define NEAR_REGION	MAX_REGIONS
+#define NEAR_BY		MAX_WORKERS
+
+struct near_misses {
+	char region[MAX_REGIONS + 1][32];	/* backings */
+	char worker[MAX_WORKERS + 1][32];	/* consumers and injectors; not their threads' names */
+	uint32_t faults[GUEST_MAX_VCPUS][MAX_REGIONS + 1];
+	uint32_t invalidations[MAX_REGIONS + 1][MAX_WORKERS + 1];
+	struct near_pair {
+		uint32_t hits, early, roots;
+	} pair[GUEST_MAX_VCPUS][MAX_REGIONS + 1][MAX_WORKERS + 1];
+	uint64_t hits, lost;
+};
+
 /* Survives the child: MAP_SHARED, made by the supervisor. */
 struct shared {
 	atomic_int stop;	/* end of the scenario, set by either side */
@@ -137,6 +155,7 @@ struct shared {
 	struct failure failure[MAX_FAILURES];
 	/* filled in by the child at its end */
 	struct pfnh_stats stats;
+	struct near_misses near;	/* by the child's main thread */
 	atomic_ulong faults;	/* KVM's own count of page faults (pf_taken) */
 	atomic_ulong sweep_pages, sweep_ns;
 	atomic_uint nr_counters;

@@ -110,10 +110,14 @@ bool pfnh_before(struct pfnh_call *call)
 	const struct mmu_notifier_range *range;
 
 	switch (call->hook) {
+	case PFNH_FAULTIN:	/* (struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, ...) */
+		pfnh_near_begin(*(const gpa_t *)call->arg[1]);
+		return false;
 	case PFNH_INVALIDATE:
 		range = marked_range(call);
 		if (range) {
 			this_cpu_inc(pfnh_counts.invalidate);
+			pfnh_near_start(range);
 			pfnh_invalidate_begin(range);
 		}
 		return false;
@@ -155,12 +159,15 @@ void pfnh_after(struct pfnh_call *call)
 	case PFNH_STALE:	/* bool: fault and invalidation overlapped */
 		if ((u8)call->ret)
 			this_cpu_inc(pfnh_counts.stale);
+		pfnh_near_end(true, (u8)call->ret);
 		break;
 	case PFNH_FAULTIN:	/* int, enum RET_PF */
 		this_cpu_inc(pfnh_counts.faultin);
 		if ((int)call->ret == RET_PF_RETRY)
 			this_cpu_inc(pfnh_counts.early);
-		else if ((int)call->ret == RET_PF_CONTINUE && pfnh_delays())
+		if ((int)call->ret != RET_PF_CONTINUE)
+			pfnh_near_end(false, (int)call->ret == RET_PF_RETRY);
+		else if (pfnh_delays())
 			pfnh_delay_at(PFNH_AT_PFN, current->mm, true, pfnh_resolved_hva());
 		break;
 	case PFNH_INVALIDATE:
@@ -171,13 +178,16 @@ void pfnh_after(struct pfnh_call *call)
 		break;
 	case PFNH_INVALIDATE_END:
 		range = marked_range(call);
-		if (range)
+		if (range) {
+			pfnh_near_done(range);
 			pfnh_invalidate_done(range);
+		}
 		break;
 	case PFNH_GPC:
 		pfnh_refresh_end();
 		break;
 	case PFNH_MEMSLOT:
+		pfnh_near_memslot();
 		pfnh_delay_at(PFNH_AT_MEMSLOT, current->mm, true, 0);
 		break;
 	case PFNH_FLUSH:

@@ -189,11 +189,13 @@ static long do_mark(struct pfnh_file *pf)
 	mutex_lock(&pf->lock);
 	if (!pf->marked) {
 		pfnh_hooks_arm(PFNH_HOOK_STALE | PFNH_HOOK_FAULTIN | PFNH_HOOK_INVALIDATE |
-			       PFNH_HOOK_LOCK_WAIT);
+			       PFNH_HOOK_LOCK_WAIT | PFNH_HOOK(PFNH_INVALIDATE_END) |
+			       PFNH_HOOK(PFNH_MEMSLOT));
 		ret = pfnh_mark(current->mm);
 		if (!ret) {
 			pf->marked = current->mm;
 			pfnh_counts_read(&pf->at_mark);
+			pf->near_pos = pfnh_near_pos();
 		}
 	} else if (pf->marked != current->mm) {
 		ret = -EBUSY;
@@ -216,10 +218,31 @@ static long do_stats(struct pfnh_file *pf, void __user *argp)
 	res.lock_waits = now.lock_waits - pf->at_mark.lock_waits;
 	res.handler = now.handler - pf->at_mark.handler;
 	res.holds = now.holds - pf->at_mark.holds;
+	res.hits = now.hits - pf->at_mark.hits;
+	res.early_pairs = now.early_pairs - pf->at_mark.early_pairs;
+	res.roots = now.roots - pf->at_mark.roots;
+	res.landed = now.landed - pf->at_mark.landed;
+	res.overlapped = now.overlapped - pf->at_mark.overlapped;
 	mutex_unlock(&pf->lock);
 	res.leaked = atomic64_read(&pfnh_leaked);
 
 	return copy_to_user(argp, &res, sizeof(res)) ? -EFAULT : 0;
+}
+
+static long do_near(struct pfnh_file *pf, void __user *argp)
+{
+	struct pfnh_nears arg;
+	int ret = -EINVAL;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	mutex_lock(&pf->lock);
+	if (pf->marked)
+		ret = pfnh_near_read(pf->marked, &pf->near_pos, &arg);
+	mutex_unlock(&pf->lock);
+	if (ret)
+		return ret;
+	return copy_to_user(argp, &arg, sizeof(arg)) ? -EFAULT : 0;
 }
 
 static long do_arm(void __user *argp)
@@ -424,6 +447,8 @@ static long pfnh_ioctl(struct file *file, unsigned int cmd, unsigned long ptr)
 		return do_delay(pf, argp);
 	case PFNH_DELAY_INFO:
 		return do_delay_info(pf, argp);
+	case PFNH_NEAR:
+		return do_near(pf, argp);
 	case PFNH_SCRIPT:
 		return do_script(set, argp);
 	case PFNH_SCRIPT_INFO:

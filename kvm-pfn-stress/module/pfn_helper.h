@@ -129,6 +129,47 @@ struct pfnh_stats {		/* of all marked mms together, since this file's PFNH_MARK 
 				 * freed: still referenced, or a stale mapping may exist
 				 */
 	__u64 holds;		/* PFNH_HOLD calls that have ended */
+	/* near misses, see PFNH_NEAR */
+	__u64 hits;		/* pairs of a fault and an invalidation at the locked check */
+	__u64 early_pairs;	/* the same at the unlocked one */
+	__u64 roots;		/* faults that the locked check rejected for another reason: the
+				 * memslots changed
+				 */
+	__u64 landed;		/* faults that began while an invalidation was open */
+	__u64 overlapped;	/* invalidations that began while a fault had not been checked */
+};
+
+/*
+ * PFNH_NEAR: what happened to faults and by invalidations of the mm that this file marks (EINVAL if
+ * it marks none), in order, from its PFNH_MARK on; each is returned once. The module keeps the last
+ * few thousand of all files.
+ *
+ * HIT and EARLY are pairs of one fault and one invalidation that was open or began after the fault:
+ * the last such. Each pair counts once at each check. Needs PFNH_STALE, PFNH_FAULTIN,
+ * PFNH_INVALIDATE and PFNH_INVALIDATE_END, ROOT's `by` PFNH_MEMSLOT; PFNH_MARK arms them.
+ */
+enum pfnh_near_what {
+	PFNH_NEAR_FAULT,	/* a fault passed the locked check */
+	PFNH_NEAR_HIT,		/* KVM threw a resolved pfn away: the locked check fired */
+	PFNH_NEAR_EARLY,	/* the unlocked check fired, before or behind the resolution */
+	PFNH_NEAR_ROOT,		/* the locked check fired, but no invalidation was near */
+	PFNH_NEAR_INVALIDATION,	/* an invalidation begins */
+};
+
+struct pfnh_near {
+	__u32 what;		/* enum pfnh_near_what */
+	__s32 tid;		/* whose fault or invalidation */
+	__s32 by;		/* HIT, EARLY: whose invalidation; ROOT: who changed memslots; or 0 */
+	__u32 pad;
+	__u64 addr;		/* page of the fault: guest physical, with shadow paging virtual */
+	__u64 start, end;	/* host virtual addresses of the invalidation */
+};
+
+struct pfnh_nears {
+	__u64 buf;		/* in: to struct pfnh_near[room] */
+	__u32 room;		/* in */
+	__u32 nr;		/* out */
+	__u64 lost;		/* out: of all files, that came and went unread */
 };
 
 /*
@@ -159,7 +200,7 @@ enum pfnh_hook {
 	PFNH_NR_HOOKS
 };
 
-/* pfnh_stats.hooks and PFNH_ARM; the first four are armed by PFNH_MARK */
+/* pfnh_stats.hooks and PFNH_ARM; PFNH_MARK arms the first five, and PFNH_MEMSLOT */
 #define PFNH_HOOK(h)		(1ull << (h))
 #define PFNH_HOOK_STALE		PFNH_HOOK(PFNH_STALE)
 #define PFNH_HOOK_FAULTIN	PFNH_HOOK(PFNH_FAULTIN)
@@ -416,5 +457,6 @@ struct pfnh_break_arg {
 #define PFNH_SCRIPT_INFO	_IOWR(PFNH_IOC, 19, struct pfnh_script_info)
 #define PFNH_DELAY		_IOW(PFNH_IOC, 20, struct pfnh_delay)
 #define PFNH_DELAY_INFO		_IOWR(PFNH_IOC, 21, struct pfnh_delay_info)
+#define PFNH_NEAR		_IOWR(PFNH_IOC, 22, struct pfnh_nears)
 
 #endif /* PFN_HELPER_H */

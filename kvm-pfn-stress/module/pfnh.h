@@ -99,6 +99,7 @@ struct pfnh_set {
 
 struct pfnh_counts {
 	u64 stale, early, faultin, invalidate, lock_waits, handler, holds;
+	u64 hits, early_pairs, roots, landed, overlapped;
 	struct pfnh_answers answers;	/* missed included */
 };
 
@@ -123,6 +124,7 @@ struct pfnh_file {
 	struct pfnh_set *set;		/* set once, by PFNH_CREATE: smp_load_acquire() */
 	struct mm_struct *marked;
 	struct pfnh_counts at_mark;
+	u64 near_pos;			/* PFNH_NEAR: what comes next */
 	u32 nr_refs;			/* PFNH_BREAK: what is given back at close */
 	struct {
 		struct page *page;
@@ -173,6 +175,16 @@ DECLARE_PER_CPU(struct pfnh_counts, pfnh_counts);
 void pfnh_count_handler(const struct mm_struct *mm);
 void pfnh_count_hold(const struct mm_struct *mm);
 void pfnh_counts_read(struct pfnh_counts *res);
+
+/* near.c */
+struct mmu_notifier_range;
+void pfnh_near_begin(u64 addr);
+void pfnh_near_end(bool locked, bool retry);
+void pfnh_near_start(const struct mmu_notifier_range *range);
+void pfnh_near_done(const struct mmu_notifier_range *range);
+void pfnh_near_memslot(void);
+u64 pfnh_near_pos(void);
+int pfnh_near_read(const struct mm_struct *mm, u64 *pos, struct pfnh_nears *arg);
 
 /* redirect.c */
 u64 pfnh_hooks_arm(u64 hooks);

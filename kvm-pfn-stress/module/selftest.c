@@ -284,6 +284,7 @@ static void test_bad_create(void)
 
 static void test_bad_input(void)
 {
+	struct pfnh_nears nears = { };
 	struct pfnh_zap z = { .nr = 1, .pad = 1 };
 	struct pfnh_hold hold = { };
 	struct pfnh_page page = { .index = 8 };
@@ -317,6 +318,8 @@ static void test_bad_input(void)
 	CHECK_ERR(ioctl(fd, PFNH_FAULT, NULL), EFAULT);
 	CHECK_ERR(ioctl(fd, PFNH_CHECK, NULL), EFAULT);
 	CHECK_ERR(ioctl(fd, PFNH_STATS, NULL), EFAULT);
+	CHECK_ERR(ioctl(fd, PFNH_NEAR, NULL), EFAULT);
+	CHECK_ERR(ioctl(fd, PFNH_NEAR, &nears), EINVAL);	/* marks nothing */
 	CHECK_ERR(ioctl(fd, PFNH_PFN, NULL), EFAULT);
 	CHECK_ERR(ioctl(fd, PFNH_BREAK, NULL), EFAULT);
 
@@ -1668,6 +1671,31 @@ static void *kvm_rotate(void *arg)
 	return NULL;
 }
 
+/* The last faults were this thread's, and met those who zapped. */
+static void check_near(int fd, pid_t vcpu)
+{
+	static struct pfnh_near list[8192];
+	struct pfnh_nears arg = { .buf = (uintptr_t)list, .room = 8192 };
+	unsigned int i, n[PFNH_NEAR_INVALIDATION + 1] = { };
+
+	CHECK_OK(ioctl(fd, PFNH_NEAR, &arg));
+	for (i = 0; i < arg.nr; i++) {
+		const struct pfnh_near *e = &list[i];
+
+		CHECK(e->what <= PFNH_NEAR_INVALIDATION && e->tid > 0, "event %u", i);
+		n[e->what]++;
+		if (e->what != PFNH_NEAR_INVALIDATION)
+			CHECK(e->tid == vcpu && e->addr < 0x20000, "fault of %d, 0x%llx", e->tid,
+			      (long long)e->addr);
+		if (e->what == PFNH_NEAR_HIT || e->what == PFNH_NEAR_EARLY)
+			CHECK(e->by > 0 && e->by != vcpu && e->end > e->start, "by %d", e->by);
+	}
+	CHECK(n[PFNH_NEAR_FAULT] && n[PFNH_NEAR_EARLY] && n[PFNH_NEAR_INVALIDATION],
+	      "%u events", arg.nr);
+	CHECK_OK(ioctl(fd, PFNH_NEAR, &arg));
+	CHECK(arg.nr < 100, "%u events twice", arg.nr);
+}
+
 static void test_kvm(void)
 {
 	/* 10000h..1ffffh, all pages, for ever: mov ax,1000h; mov ds,ax; xor bx,bx;
@@ -1750,6 +1778,10 @@ static void test_kvm(void)
 	       (long long)s.invalidate, (long long)s.handler);
 	CHECK(s.faultin > 100 && s.invalidate > 100 && s.handler > 100, "counters");
 	CHECK(s.stale + s.early > 0, "no window hit");
+	CHECK(s.hits + s.roots <= s.stale && s.early_pairs <= s.early && s.early_pairs > 0,
+	      "pairs: %llu of %llu, early %llu of %llu", (long long)(s.hits + s.roots),
+	      (long long)s.stale, (long long)s.early_pairs, (long long)s.early);
+	check_near(st.fd, gettid());
 	CHECK(check_of(st.fd).bad == 0, "canary");
 	munmap(run, len);
 	close(vcpu);

@@ -12,6 +12,7 @@
 #include "runner.h"
 
 #define FAILURES_MAX	200	/* a scenario: the card and result.json need no more to be useful */
+#define PAIRS_MAX	2000
 #define OPS_MAX		256	/* a failure */
 
 static void set_text(json_t *o, const char *key, const char *value)
@@ -56,6 +57,7 @@ static void on_cap(struct boot *b, const struct event *ev)
 static void reset(struct srun *s)
 {
 	json_object_clear(s->counts);
+	json_array_clear(s->pairs);
 	json_array_clear(s->oracles);
 	json_array_clear(s->failures);
 	cells_reset(s);
@@ -124,6 +126,27 @@ static void on_count(struct srun *s, const struct event *ev)
 	}
 	json_object_set_new(group, event_text(ev, "name", "unknown"),
 			    json_integer(event_number(ev, "value")));
+}
+
+static void on_pair(struct srun *s, const struct event *ev)
+{
+	static const char * const who[] = { "consumer", "backing", "injector" };
+	static const char * const numbers[] = {
+		"faults", "invalidations", "hits", "early", "roots",
+	};
+	json_t *o;
+
+	if (json_array_size(s->pairs) >= PAIRS_MAX)
+		return;
+	o = json_object();
+	for (size_t i = 0; i < ARRAY_LEN(who); i++)
+		if (*event_text(ev, who[i], ""))
+			set_text(o, who[i], event_text(ev, who[i], ""));
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		if (event_number(ev, numbers[i]))
+			json_object_set_new(o, numbers[i],
+					    json_integer(event_number(ev, numbers[i])));
+	json_array_append_new(s->pairs, o);
 }
 
 static void on_oracle(struct srun *s, const struct event *ev)
@@ -287,6 +310,8 @@ void judge_event(void *arg, const struct event *ev)
 		return;
 	if (!strcmp(ev->name, "count"))
 		on_count(s, ev);
+	else if (!strcmp(ev->name, "pair"))
+		on_pair(s, ev);
 	else if (!strcmp(ev->name, "oracle"))
 		on_oracle(s, ev);
 	else if (!strcmp(ev->name, "cell"))

@@ -167,6 +167,7 @@ void ktap_result(struct run *run, const struct srun *s)
 		ktap_note(run, "%s: %llu faults, %llu injections, %llu window hits", s->conf.name,
 			  (unsigned long long)s->faults, (unsigned long long)s->injections,
 			  (unsigned long long)s->hits);
+	bound_note(run, s);
 	if (s->verdict == VERDICT_FAIL) {
 		char *command = result_replay_command(run, s), *card = card_name(s, n);
 

@@ -254,6 +254,7 @@ static void finish(struct run *run)
 		if (run->ktap_begun) {
 			judge_leftovers(run, run->interrupted ? "interrupted" : run->error_status ?
 					"the machine did not start" : "--fail-fast");
+			bound_note(run, NULL);
 			warn_known_issues(run);
 		}
 		if (run->old)

@@ -111,6 +111,7 @@ bool plan_make(struct run *run)
 	keep_shard(run);
 	for (size_t i = 0; i < run->nr; i++) {
 		run->s[i].counts = json_object();
+		run->s[i].pairs = json_array();
 		run->s[i].oracles = json_array();
 		run->s[i].failures = json_array();
 		cells_reset(&run->s[i]);

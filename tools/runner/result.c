@@ -157,6 +157,9 @@ static json_t *scenario_json(const struct srun *s)
 	if (s->repeat)
 		json_object_set(o, "repeat", s->repeat);
 	json_object_set(o, "counts", s->counts);
+	if (json_array_size(s->pairs))
+		json_object_set(o, "pairs", s->pairs);
+	json_object_set_new(o, "bounds", bound_json(s));
 	json_object_set(o, "oracles", s->oracles);
 	json_object_set(o, "failures", s->failures);
 	if (json_array_size(s->cells))
@@ -291,6 +294,7 @@ static json_t *run_json(const struct run *run)
 	set_fact(run, o, "options", options_json(run));
 	set_fact(run, o, "times", times_json(run));
 	json_object_set_new(o, "totals", totals_json(run));
+	json_object_set_new(o, "bounds", run->end_ms ? bound_run_json(run) : json_array());
 	set_number(o, "host_trouble", run->host_trouble);
 	json_object_set_new(o, "known_issues", known_json(run));
 	json_object_set(o, "caps", run->caps);

@@ -47,6 +47,7 @@ static void restore(struct srun *s, json_t *o)
 	s->known = json_integer_value(json_object_get(o, "known"));
 	snprintf(s->reason, sizeof(s->reason), "%s", text(o, "reason"));
 	take(&s->counts, o, "counts");
+	take(&s->pairs, o, "pairs");
 	take(&s->oracles, o, "oracles");
 	take(&s->failures, o, "failures");
 	take(&s->cells, o, "cells");

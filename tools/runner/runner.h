@@ -12,6 +12,7 @@
  *	judge.c	  events and deaths -> verdicts
  *	console.c what a kernel log says about a kernel
  *	cells.c	  cells of the outcome table
+ *	bound.c	  what a clean run says
  *	ktap.c, result.c, card.c, live.c	what people and programs get to see
  *	repeat.c  runs again what failed; resume.c goes on after a run that ended early
  *	rejudge.c decides again from the logs
@@ -69,6 +70,7 @@ struct srun {
 	uint64_t budget_ms, ms;
 	uint64_t faults, injections, hits;
 	json_t *counts;		/* { kind: { name: value } } */
+	json_t *pairs;		/* of consumer, backing, injector: [ { ... } ] */
 	json_t *oracles;	/* [ { name, verdict, checks, reason } ] */
 	json_t *failures;	/* [ { oracle, rule, ... ops: [] } ] */
 	json_t *cells;		/* conformance: [ { name, verdict, ... } ], else empty */
@@ -304,6 +306,13 @@ size_t cells_count(const struct srun *s, enum verdict v);
 bool cells_have(const struct srun *s, const char *fingerprint);
 void cells_match_known(struct run *run, struct srun *s);
 void cells_finish(struct run *run, struct srun *s);
+
+/* bound.c */
+#define BOUND_KINDS	3
+
+json_t *bound_json(const struct srun *s);
+json_t *bound_run_json(const struct run *run);
+void bound_note(struct run *run, const struct srun *s);
 
 /* ktap.c */
 void ktap_begin(struct run *run);
