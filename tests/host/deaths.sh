@@ -31,6 +31,11 @@ check warn fail 1 1 kernel-log/warn/-/-/kvm_release_pfn
 check garbage pass 0 1
 check reboot pass 0 2
 check flood fail 1 1 content/stale-read/anon/load
+check oops fail 1 1 kernel-log/oops/-/-/kvm_tdp_page_fault
+check soft-lockup fail 1 1 kernel-log/soft-lockup/-/-/kvm_mmu_zap_all_fast
+check oom fail 1 1 kernel-log/oom/-/-
+check oom-program fail 1 2 kernel-log/oom/-/-
+check segv fail 1 1 suite/child-died/-/-
 check panic fail 1 2 kernel-log/oops/-/-/kvm_tdp_page_fault
 check late-panic fail 1 2 kernel-log/panic/-/-
 check trouble pass 0 2

@@ -18,6 +18,19 @@ full() {
 		like "$tmp/err" 'results are incomplete: .*No space left on device'
 }
 ok 'full on the way' full
+lava() {
+	printf '#!/bin/sh\necho "$1 $3" >>%s\n' "$tmp/lava" >"$tmp/lava-test-case"
+	chmod +x "$tmp/lava-test-case"
+	PATH=$tmp:$PATH "$top/configs/ci/ktap-results.sh" <"$tmp/out" >/dev/null
+	is "$(grep -cE '^(pass pass|fail fail|fail-2 fail|flood fail)$' "$tmp/lava")" 4
+}
+ok 'LAVA has every result' lava
+merge() {
+	local status=0
+	"$top/run.sh" report merge "$tmp/disk/results" >"$tmp/out" 2>/dev/null || status=$?
+	is "$status" 1
+}
+ok 'what is left of it is no pass' merge
 all_passed() {
 	rm -rf "$tmp/disk/results"
 	head -c 65536 /dev/zero >"$tmp/disk/fill" 2>/dev/null
