@@ -63,7 +63,10 @@ known() { # FINGERPRINT...
 	done >"$tmp/configs/known-issues"
 }
 export PFN_CONFIGS=$tmp/configs
-changed() { judge "$tmp/results"; is "$status $(jq -r '[.scenarios[] | .name + ":" + .verdict] | join(" ")' "$tmp/results/judged/result.json")" "$1"; }
+changed() {
+	judge "$tmp/results"
+	is "$status $(jq -r '[.scenarios[] | .name + ":" + .verdict] | join(" ")' "$tmp/results/judged/result.json")" "$1"
+}
 known content/stale-read/anon/load outcome/efault-mapped/pfnmap-fault/load/zap-overlap kernel-log/warn/-/-/kvm_release_pfn
 ok 'failures that are known now' changed '0 fail:pass known:pass pass:pass warn:pass'
 ok 'what is decided otherwise is said' like "$tmp/out" '^# fail: was fail, is pass by the rules of today'

@@ -70,6 +70,15 @@ like() { # FILE REGEX
 	return 1
 }
 
+# lava_gets KTAP [RESULT.TXT]: what LAVA gets of it, "NAME RESULT" a line, in $tmp/lava
+lava_gets() {
+	rm -f "$tmp/lava"
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\nprintf "%%s %%s\\n" "$1" "$3" >>%s\n' "$tmp/lava" >"$tmp/lava-test-case"
+	chmod +x "$tmp/lava-test-case"
+	PATH=$tmp:$PATH "$top/configs/ci/ktap-results.sh" "${@:2}" <"$1" >/dev/null
+}
+
 # nobody PATTERN: no process has it in its command line
 nobody() {
 	local pids

@@ -37,9 +37,7 @@ ok 'the run fails' is "$status $(json .verdict)" '1 fail'
 
 report() { "$top/run.sh" report "$1" "$tmp/results" -o "$tmp/$1"; }
 report junit && report kcidb && report squad
-printf '#!/bin/sh\nprintf "%%s %%s\\n" "$1" "$3" >>%s\n' "$tmp/lava" >"$tmp/lava-test-case"
-chmod +x "$tmp/lava-test-case"
-PATH=$tmp:$PATH "$top/configs/ci/ktap-results.sh" "$tmp/lkft" <"$tmp/out" >/dev/null
+lava_gets "$tmp/out" "$tmp/lkft"
 
 declare -A ktap=([pass]='ok' [fail]='not ok' [skip]='ok # SKIP')
 declare -A junit=([pass]='' [fail]=failure [skip]=skipped)
@@ -55,6 +53,6 @@ same_everywhere() { # NAME VERDICT [FINGERPRINT]
 	[[ $2 != fail ]] || is "$(xmllint --xpath "string($case/failure/@type)" "$tmp/junit")" "$(json "$s.failures[0].fingerprint")"
 }
 while read -r name verdict fingerprint; do
-	[[ ! $name ]] || ok "$name: $verdict, in every format" same_everywhere "$name" "$verdict" $fingerprint
+	[[ ! $name ]] || ok "$name: $verdict, in every format" same_everywhere "$name" "$verdict" "$fingerprint"
 done <<<"$outcomes"
 finish
