@@ -121,10 +121,15 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 	bool fill_word = op == OP_EXEC || (op == OP_LOAD && (rng_next(&me->rng) & 1));
 	enum access_status st;
 
+	if (gva & GVA_PRIVATE)
+		return;
 	me->alias = 0;
-	if (gva & GVA_ALIAS) {
-		me->alias = rng_next(&me->rng) & 1 ? GUEST_ALIAS_OFFSET : 0;
-		gva = (gva & ~GVA_ALIAS) + me->alias;
+	if ((gva & GVA_ALIAS) && (rng_next(&me->rng) & 1))
+		me->alias = GUEST_ALIAS_OFFSET;
+	gva = (gva & ~GVA_FLAGS) + me->alias;
+	if (page == me->window && me->window_gva && (rng_next(&me->rng) & 1)) {
+		me->alias = 0;
+		gva = me->window_gva;
 	}
 	w1 = __atomic_load_n(word, __ATOMIC_ACQUIRE);
 	if (op == OP_EXEC && !(w1 & PW_FILLED)) {
@@ -165,8 +170,11 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 		me->skipped++;
 		return;
 	}
-	if (st == ACCESS_TRAPPED)
+	if (st == ACCESS_TRAPPED) {
+		if (op != OP_EXEC)
+			GUEST_SYNC(SYNC_TURN);
 		return;
+	}
 	if (w1 == w2 && pw_old(w1) == pw_new(w1) && state_forbids(pw_new(w1), op)) {
 		report(me, RULE_ACCESS, v, w1);
 		return;
@@ -198,6 +206,138 @@ static void sweep(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t id)
 		GUEST_SYNC(SYNC_SWEEP);
 }
 
+static void random_access(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t id)
+{
+	uint64_t page = rng_below(&me->rng, ctl->nr_pages);
+
+	if (me->window_gva && !(rng_next(&me->rng) & 3))
+		page = me->window;
+	access_page(ctl, me, id, page, me->access[rng_below(&me->rng, 16)]);
+}
+
+/* Something else than a checked access begins: the host is told of which page. */
+static uint64_t block_begin(struct guest_ctl *ctl, struct guest_vcpu *me, enum nested_op nop,
+			    enum access_op op)
+{
+	uint64_t w = 0;
+
+	if (me->nested.block != NO_PAGE)
+		w = __atomic_load_n(&ctl_words(ctl)[me->nested.block], __ATOMIC_ACQUIRE);
+	me->alias = 0;
+	me->mmio = 0;
+	me->op = op;
+	me->nested.op = nop;
+	me->page = me->nested.block;
+	__atomic_store_n(&me->word, w, __ATOMIC_SEQ_CST);
+	return w;
+}
+
+static uint64_t block_word(struct guest_ctl *ctl, const struct guest_vcpu *me)
+{
+	arch_guest_mb();
+	return __atomic_load_n(&ctl_words(ctl)[me->nested.block], __ATOMIC_ACQUIRE);
+}
+
+static bool block_lost(struct guest_vcpu *me, enum access_status st)
+{
+	__atomic_store_n(&me->ops, me->ops + 1, __ATOMIC_RELEASE);
+	if (st == ACCESS_DONE && !__atomic_load_n(&me->mmio, __ATOMIC_ACQUIRE))
+		return false;
+	me->skipped++;
+	return true;
+}
+
+/*
+ * L1, once: another page behind the window, the control block to its page, run L2, and look at what
+ * KVM has written there.
+ *
+ *	L1			KVM				claimer
+ *	--			---				-------
+ *	w0 = word
+ *	writes the block
+ *	w1 = word
+ *	VMRUN			maps, reads, unmaps the block
+ *				runs L2				munmap() ... again and again
+ *				maps, writes, unmaps the block
+ *	w2 = word			as w1, and no access allowed: it must not work
+ *	reads the block
+ *	w3 = word			content kept since w0: KVM's answer is there
+ */
+static void nested_host(struct guest_ctl *ctl, struct guest_vcpu *me)
+{
+	struct guest_nested *n = &me->nested;
+	uint64_t pick = rng_below(&me->rng, n->nr_private + 1), gva = 0, w0, w1, w2, got = 0, want;
+	uint64_t window = rng_below(&me->rng, ctl->nr_pages);
+	enum access_status st;
+
+	if (!(ctl_gva(ctl)[window] & GVA_PRIVATE)) {
+		arch_nested_map(n->arch, (ctl_gva(ctl)[window] & ~GVA_FLAGS) - REGION_GVA_OFFSET);
+		me->window = window;
+	}
+	n->block = pick < n->nr_private ? n->private[pick] : NO_PAGE;
+	if (n->block != NO_PAGE)
+		gva = ctl_gva(ctl)[n->block] & ~GVA_FLAGS;
+	w0 = block_begin(ctl, me, NESTED_NONE, OP_STORE);
+	if (block_lost(me, arch_nested_write(n->arch, gva)))
+		return;
+
+	n->unwritten = 0;
+	n->runs++;
+	w1 = block_begin(ctl, me, NESTED_RUN, OP_STORE);
+	st = arch_nested_run(n->arch, gva ? gva - REGION_GVA_OFFSET : 0);
+	if (st == ACCESS_TRAPPED)
+		GUEST_SYNC(SYNC_TURN);
+	n->op = NESTED_NONE;
+	if (st != ACCESS_DONE || __atomic_load_n(&n->unwritten, __ATOMIC_ACQUIRE))
+		return;
+	if (gva) {
+		w2 = block_word(ctl, me);
+		me->page = n->block;
+		me->op = OP_STORE;
+		if (w1 == w2 && pw_old(w1) == pw_new(w1) && state_forbids(pw_new(w1), OP_STORE)) {
+			n->op = NESTED_RUN;
+			report(me, RULE_ACCESS, 0, w1);
+			return;
+		}
+	}
+	block_begin(ctl, me, NESTED_NONE, OP_LOAD);
+	if (block_lost(me, arch_nested_answer(n->arch, gva, &got, &want)))
+		return;
+	me->checks++;
+	if (got != want && (!gva || content_kept(w0, block_word(ctl, me)))) {
+		n->op = NESTED_EXIT;
+		report(me, RULE_NESTED, got, want);
+	}
+}
+
+/* L2, after so many accesses: back to L1. An exception where KVM can't tell L1. */
+static void nested_yield(struct guest_ctl *ctl, struct guest_vcpu *me)
+{
+	block_begin(ctl, me, NESTED_EXIT, OP_STORE);
+	if (arch_nested_yield(me->nested.arch) == ACCESS_TRAPPED)
+		GUEST_SYNC(SYNC_TURN);
+	me->nested.op = NESTED_NONE;
+}
+
+void guest_nested(uint64_t id)
+{
+	struct guest_ctl *ctl = (struct guest_ctl *)CTL_GVA;
+	struct guest_vcpu *me = &ctl->vcpu[id];
+	uint64_t n = 0;
+
+	me->nested.op = NESTED_NONE;
+	for (;;) {
+		if (__atomic_load_n(&ctl->pause, __ATOMIC_ACQUIRE)) {
+			GUEST_SYNC(SYNC_PAUSE);
+		} else if (++n > me->turn) {
+			n = 0;
+			nested_yield(ctl, me);
+		} else {
+			random_access(ctl, me, id);
+		}
+	}
+}
+
 void guest_main(uint64_t id)
 {
 	struct guest_ctl *ctl = (struct guest_ctl *)CTL_GVA;
@@ -205,16 +345,18 @@ void guest_main(uint64_t id)
 	uint64_t n = 0;
 
 	for (;;) {
-		if (__atomic_load_n(&ctl->pause, __ATOMIC_ACQUIRE))
+		if (__atomic_load_n(&ctl->pause, __ATOMIC_ACQUIRE)) {
 			GUEST_SYNC(SYNC_PAUSE);
-		else if (me->sweep)
+		} else if (me->nested.arch) {
+			nested_host(ctl, me);
+		} else if (me->sweep) {
 			sweep(ctl, me, id);
-		else if (me->turn && ++n > me->turn) {
+		} else if (me->turn && ++n > me->turn) {
 			n = 0;
-			__atomic_store_n(&me->page, ~0ull, __ATOMIC_RELEASE);
+			__atomic_store_n(&me->page, NO_PAGE, __ATOMIC_RELEASE);
 			GUEST_SYNC(SYNC_TURN);
-		} else
-			access_page(ctl, me, id, rng_below(&me->rng, ctl->nr_pages),
-				    me->access[rng_below(&me->rng, 16)]);
+		} else {
+			random_access(ctl, me, id);
+		}
 	}
 }

@@ -23,6 +23,9 @@
 #define REGION_GVA_OFFSET	0x6000000000ul	/* gva = gpa + this */
 #define GUEST_ALIAS_OFFSET	0x800000000ul	/* second memslot over the same memory: gpa + this */
 #define GVA_ALIAS		1ul		/* in a page's gva: there is a second memslot */
+#define GVA_PRIVATE		2ul		/* one vCPU's own, for KVM to use */
+#define GVA_FLAGS		(GUEST_PAGE_SIZE - 1)
+#define WINDOW_GVA(vcpu)	(0x7000000000ul + GUEST_PAGE_SIZE * (vcpu))
 
 /* Where in a test page things are: the fill stamp, code that loads it, a word for each vCPU. */
 #define PAGE_FILL_OFF		8
@@ -35,7 +38,11 @@ enum access_op { OP_LOAD, OP_STORE, OP_RMW, OP_EXEC, OP_NR };
 enum access_status {
 	ACCESS_DONE,
 	ACCESS_SKIPPED,	/* the host skipped the instruction: KVM_RUN failed, as it had to */
-	ACCESS_TRAPPED,	/* the guest took an exception: it executed a page that nobody filled */
+	/*
+	 * The guest took an exception: it executed a page that nobody filled, or it is a nested guest
+	 * and KVM's emulator gave up.
+	 */
+	ACCESS_TRAPPED,
 };
 
 /* What a guest tells the host by GUEST_SYNC(). */
@@ -43,8 +50,11 @@ enum guest_sync {
 	SYNC_PAUSE = 1,	/* saw ctl->pause, waits to be run again */
 	SYNC_SWEEP,	/* sweep mode: touched every page once */
 	SYNC_REPORT,	/* vcpu->report is a broken rule */
-	SYNC_TURN,	/* vcpu->turn accesses are over: the host's turn */
+	SYNC_TURN,	/* vcpu->turn accesses are over, or an exception: the host's turn */
 };
+
+/* What KVM does with a control block at the moment: see struct guest_nested. */
+enum nested_op { NESTED_NONE, NESTED_RUN, NESTED_EXIT, NR_NESTED_OPS };
 
 enum guest_rule {
 	RULE_NONE,
@@ -53,12 +63,33 @@ enum guest_rule {
 	RULE_FUTURE,	/* a generation that nobody has written yet */
 	RULE_LOST,	/* a completed store is not there */
 	RULE_ACCESS,	/* an access was completed that had to fail */
+	RULE_NESTED,	/* the nested guest ended with another answer than it gave */
 	RULE_NR
 };
 
 struct guest_report {
 	uint64_t rule;		/* enum guest_rule */
 	uint64_t got, expected;
+};
+
+#define GUEST_MAX_PRIVATE	16
+#define NO_PAGE			(~0ull)
+
+/*
+ * A vCPU that runs a nested guest: the vCPU's program is L1, its accesses are made by L2. What L1 hands
+ * to KVM to describe L2 (x86: vmcb12) is the control block, in a test page that the vCPU has for itself
+ * or in memory that nobody touches.
+ */
+struct guest_nested {
+	/* written by the host while the guest does not run */
+	uint64_t arch;		/* gva of what the architecture needs; 0: no nested guest */
+	uint64_t nr_private, private[GUEST_MAX_PRIVATE];	/* numbers of pages */
+	/* written by the guest */
+	uint64_t block;		/* number of the page, NO_PAGE */
+	uint64_t op;		/* enum nested_op: KVM uses the control block now */
+	uint64_t runs;		/* times that L2 was entered */
+	/* written by the host: L2 ended, and KVM could not say so in the control block */
+	uint64_t unwritten;
 };
 
 struct guest_vcpu {
@@ -80,7 +111,9 @@ struct guest_vcpu {
 	struct guest_report report;
 	/* written by the host during the access: it was completed by an MMIO exit */
 	uint64_t mmio;
-	uint64_t pad[5];
+	/* a second translation that the guest changes: 0, or WINDOW_GVA(), and the page behind it */
+	uint64_t window_gva, window;
+	struct guest_nested nested;
 } __attribute__((aligned(64)));
 
 struct guest_ctl {
@@ -124,5 +157,8 @@ static inline uint64_t ctl_size(unsigned int pages, unsigned int vcpus)
  * Runs in the guest: no libc, no host data but the control area at CTL_GVA.
  */
 void guest_main(uint64_t id);
+
+/* The same in a nested guest: what L2 runs. */
+void guest_nested(uint64_t id);
 
 #endif /* GUEST_H */

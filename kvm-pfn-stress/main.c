@@ -604,13 +604,27 @@ static bool hits_due(const struct totals *t, uint64_t slot_ms)
 	       (double)t->faults * (st.invalidate - t->before.invalidate) * 1000 / slot_ms > 1e8;
 }
 
+/* What plug-ins counted as KIND-NAME. */
+static uint64_t counted(const char *name)
+{
+	unsigned int i, nr = atomic_load(&sh->nr_counters);
+	char buf[64];
+
+	for (i = 0; i < nr; i++) {
+		snprintf(buf, sizeof(buf), "%s-%s", sh->counter[i].kind, sh->counter[i].name);
+		if (!strcmp(buf, name))
+			return atomic_load(&sh->counter[i].n);
+	}
+	return 0;
+}
+
 /*
  * A scenario that did not do what it is there for is no pass. Not enough CPU time for it: the
  * host's trouble, SKIP. CPU time, but no faults: ours, FAIL.
  */
 static void check_exposure(const struct scenario *sc, const struct totals *t, uint64_t slot_ms)
 {
-	struct { const char *what; uint64_t got, want; } x[] = {
+	struct { const char *what; uint64_t got, want; } x[16] = {
 		{ "faults", t->faults, least(sc->min_faults, true, slot_ms) },
 		{ "injections", injections(t),
 		  least(sc->min_injections, sc->nr_injectors > 0, slot_ms) },
@@ -620,7 +634,12 @@ static void check_exposure(const struct scenario *sc, const struct totals *t, ui
 	struct failure f = { 0 };
 	unsigned int i;
 
-	for (i = 0; i < sizeof(x) / sizeof(*x); i++) {
+	for (i = 0; i < sc->nr_min_counts; i++) {
+		x[3 + i].what = sc->min_counts[i].name;
+		x[3 + i].got = counted(x[3 + i].what);
+		x[3 + i].want = least(sc->min_counts[i].value, true, slot_ms);
+	}
+	for (i = 0; i < 3 + sc->nr_min_counts; i++) {
 		if (x[i].got >= x[i].want)
 			continue;
 		if (t->cpu_ms < slot_ms / 2) {

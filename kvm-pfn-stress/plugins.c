@@ -37,6 +37,7 @@
 	X(dirty_log) \
 	X(dirty_ring) \
 	X(emulated) \
+	X(nested) \
 	X(pfncache) \
 	X(pfncache_hva) \
 	X(prefault) \

@@ -57,6 +57,7 @@ struct backing_ops {
 };
 
 struct kvm_vm;
+struct run_outcome;
 
 struct consumer_ops {
 	const char *name;
@@ -67,8 +68,8 @@ struct consumer_ops {
 	void (*vm_created)(struct kvm_vm *vm);
 	/* Main thread: the VM and its regions exist, no worker runs yet. */
 	void (*setup)(struct worker *w);
-	/* KVM_RUN returned with this exit reason: was it for the consumer? Then the vCPU goes on. */
-	bool (*exit)(struct worker *w, uint32_t reason);
+	/* KVM_RUN gave this answer, no ucall or MMIO: was it for the consumer? Then the vCPU goes on. */
+	bool (*exit)(struct worker *w, const struct run_outcome *o);
 	/* Runs until run_stopping(); parks when the engine asks for quiet. */
 	void (*run)(struct worker *w);
 };

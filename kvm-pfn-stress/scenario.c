@@ -53,6 +53,7 @@ static const struct key keys[] = {
 	{ "min_faults",     KEY_COUNT,  AT(min_faults) },
 	{ "min_injections", KEY_COUNT,  AT(min_injections) },
 	{ "min_hits",       KEY_COUNT,  AT(min_hits) },
+	{ "min_counts",     KEY_LIST,   LIST(min_counts) },
 	{ "boot",           KEY_BOOT,   AT(own_boot) },
 	{ "params",         KEY_PARAMS, AT(params) },
 	{ "outcomes",       KEY_GROUP,  AT(outcomes) },
@@ -313,7 +314,8 @@ static int check_conformance(struct parser *p)
 	struct scenario *s = p->s;
 
 	if (s->nr_regions || s->nr_consumers || s->nr_access || s->nr_injectors || s->vcpus ||
-	    s->weight || s->min_faults || s->min_injections || s->min_hits)
+	    s->weight || s->min_faults || s->min_injections || s->min_hits ||
+	    s->nr_min_counts)
 		return fail(p, "expected no key but 'describe', 'boot' and 'params' beside 'outcomes'");
 	return 0;
 }

@@ -33,6 +33,8 @@ struct scenario {
 	unsigned long long min_faults;
 	unsigned long long min_injections;
 	unsigned long long min_hits;
+	struct scenario_item min_counts[8];	/* KIND-NAME of a counter of the result */
+	unsigned int nr_min_counts;
 	bool own_boot;
 	char params[160];		/* of kernel modules: MODULE.NAME=VALUE, between single blanks */
 };

@@ -40,6 +40,22 @@ static inline void arch_guest_mb(void)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+/*
+ * A nested guest; @arch is what arch_nested_setup() returned.
+ *
+ * arch_nested_write - L1: write the control block; @gva 0: the one in memory that nobody touches
+ * arch_nested_run - L1: run L2 until it yields; @gpa of the control block, 0 as above. ACCESS_TRAPPED:
+ *	the CPU raised an exception instead
+ * arch_nested_answer - L1: why L2 ended, as KVM wrote it (@got), and as it is right (@want)
+ * arch_nested_map - L1: from now on L2 finds the page at @gpa behind its window
+ * arch_nested_yield - L2: end; returns when L1 runs L2 again, or ACCESS_TRAPPED as above
+ */
+enum access_status arch_nested_write(uint64_t arch, uint64_t gva);
+enum access_status arch_nested_run(uint64_t arch, uint64_t gpa);
+enum access_status arch_nested_answer(uint64_t arch, uint64_t gva, uint64_t *got, uint64_t *want);
+void arch_nested_map(uint64_t arch, uint64_t gpa);
+enum access_status arch_nested_yield(uint64_t arch);
+
 /* ---- called on the host ---- */
 
 /**
@@ -83,6 +99,19 @@ bool arch_emulated(void);
  */
 void arch_kvmclock(struct kvm_vcpu *vcpu, uint64_t gpa);
 void arch_steal_time(struct kvm_vcpu *vcpu, uint64_t gpa);
+
+/* NULL, or why vCPUs can't run nested guests. */
+const char *arch_nested_unsupported(void);
+
+/**
+ * arch_nested_setup - make a vCPU able to run a nested guest
+ * @run: the scenario, its regions are memslots
+ * @vcpu: number of the vCPU, which has not run yet
+ *
+ * Return: gva of what L1 needs: guest_nested.arch.
+ */
+struct run;
+uint64_t arch_nested_setup(struct run *run, unsigned int vcpu);
 
 /* Where the vCPU is, in a few words for the failure card. Context: the vCPU's thread. */
 void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len);

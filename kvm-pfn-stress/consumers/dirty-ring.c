@@ -16,6 +16,7 @@
 #include "consumers/vcpu.h"
 #include "injectors/inject.h"
 #include "oracles/dirty.h"
+#include "oracles/outcome.h"
 #include "plugins.h"
 
 #define TURN_EVERY	16
@@ -102,9 +103,9 @@ static void ring_turn(struct worker *w)
 	pthread_mutex_unlock(&harvesting);
 }
 
-static bool ring_exit(struct worker *w, uint32_t reason)
+static bool ring_exit(struct worker *w, const struct run_outcome *o)
 {
-	if (reason != KVM_EXIT_DIRTY_RING_FULL)
+	if (o->result != RES_EXIT || o->exit_reason != KVM_EXIT_DIRTY_RING_FULL)
 		return false;
 	pthread_mutex_lock(&harvesting);
 	count(w->run->sh, "dirty-ring", "full", 1);

@@ -97,8 +97,7 @@ int vcpu_step(struct worker *w)
 			__atomic_store_n(&g->mmio, 1, __ATOMIC_RELEASE);
 			continue;
 		default:
-			if (o.result == RES_EXIT && w->consumer->exit &&
-			    w->consumer->exit(w, o.exit_reason))
+			if (w->consumer->exit && w->consumer->exit(w, &o))
 				continue;
 			if (outcome_injected(w, &o))
 				continue;

@@ -65,17 +65,6 @@ struct kvm_pre_fault_memory {
 };
 #endif
 
-#ifndef KVM_CAP_PRE_FAULT_MEMORY
-#define KVM_CAP_PRE_FAULT_MEMORY 236
-#define KVM_PRE_FAULT_MEMORY _IOWR(KVMIO, 0xd5, struct kvm_pre_fault_memory)
-struct kvm_pre_fault_memory {
-	__u64 gpa;
-	__u64 size;
-	__u64 flags;
-	__u64 padding[5];
-};
-#endif
-
 /**
  * compat_vm_create - a VM with vCPUs that start at @code
  * @nr: vCPUs
@@ -114,5 +103,22 @@ static inline struct kvm_vm *compat_vm_create(uint32_t nr, uint64_t pages, void 
 #endif
 	return vm;
 }
+
+/* Fresh pages of the guest, mapped: their gva. */
+static inline uint64_t compat_vm_alloc(struct kvm_vm *vm, uint64_t size)
+{
+#ifdef LIBKVM_7
+	return vm_alloc(vm, size, KVM_UTIL_MIN_VADDR);
+#else
+	return vm_vaddr_alloc(vm, size, KVM_UTIL_MIN_VADDR);
+#endif
+}
+
+/* struct vmcb_control_area */
+#ifdef LIBKVM_7
+#define COMPAT_NESTED_CTL	misc_ctl
+#else
+#define COMPAT_NESTED_CTL	nested_ctl
+#endif
 
 #endif /* CORE_COMPAT_H */

@@ -22,6 +22,12 @@ static const char *const rule_names[RULE_NR] = {
 	[RULE_FUTURE] = "future",
 	[RULE_LOST] = "lost",
 	[RULE_ACCESS] = "access-completed",
+	[RULE_NESTED] = "nested-answer",
+};
+
+static const char *const nested_names[NR_NESTED_OPS] = {
+	[NESTED_RUN] = "nested-run",
+	[NESTED_EXIT] = "nested-exit",
 };
 
 #define BIT(n)	(1u << (n))
@@ -93,13 +99,14 @@ static void states_text(unsigned int mask, char *buf, size_t len)
 }
 
 /* Everything that a failure card says about the page of this vCPU's access. */
-static void describe(struct worker *w, struct failure *f, struct region_place *place,
-		     unsigned int mask)
+void outcome_describe(struct worker *w, struct failure *f, const struct region_place *place,
+		      unsigned int mask)
 {
 	const struct guest_vcpu *g = &w->run->ctl->vcpu[w->id];
 
 	snprintf(f->thread, sizeof(f->thread), "%s", w->ws->name);
-	snprintf(f->op, sizeof(f->op), "%s", g->op < OP_NR ? outcome_ops[g->op] : "-");
+	snprintf(f->op, sizeof(f->op), "%s", g->nested.op % NR_NESTED_OPS ? nested_names[g->nested.op] :
+		 g->op < OP_NR ? outcome_ops[g->op] : "-");
 	states_text(mask, f->state, sizeof(f->state));
 	if (!place->region)
 		return;
@@ -109,7 +116,7 @@ static void describe(struct worker *w, struct failure *f, struct region_place *p
 }
 
 /* The page that the guest says it is at; false when it was never at one. */
-static bool page_of(struct worker *w, struct region_place *place, unsigned int *page)
+bool outcome_page(struct worker *w, struct region_place *place, unsigned int *page)
 {
 	const struct guest_vcpu *g = &w->run->ctl->vcpu[w->id];
 	uint64_t gva;
@@ -223,13 +230,13 @@ bool outcome_injected(struct worker *w, const struct run_outcome *o)
 
 	if (!w->run->errors_injected)
 		return false;
-	page_of(w, &place, &page);
+	outcome_page(w, &place, &page);
 	if (!(injected(w->run, &place, page, o->start_ns) & BIT(o->result)))
 		return false;
 	oracle_checked(w->run, ORACLE_OUTCOME, 1);
 	count(w->run->sh, "injected-answer", run_result_names[o->result], 1);
 	if (o->result == RES_SIGBUS && !sigbus_right(w, o, &place, page, &f)) {
-		describe(w, &f, &place, 0);
+		outcome_describe(w, &f, &place, 0);
 		return fail(w->run->sh, ORACLE_POISON, &f, "injected");
 	}
 	return true;
@@ -263,7 +270,7 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 	struct region_place place;
 	const char *detail = NULL;
 	unsigned int page = 0, mask = 0, all = 0;
-	bool at_page = page_of(w, &place, &page);
+	bool at_page = outcome_page(w, &place, &page);
 
 	oracle_checked(w->run, ORACLE_OUTCOME, 1);
 	if (at_page) {
@@ -271,7 +278,7 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 		all = g->emulated && op != OP_EXEC ? allowed_emulated(mask, place.region, op) :
 		      allowed_in(mask, place.region, &w->run->sh->caps, op);
 	}
-	describe(w, &f, &place, mask);
+	outcome_describe(w, &f, &place, mask);
 	if (mask & BIT(PS_POISON))
 		oracle = ORACLE_POISON;
 
@@ -306,9 +313,9 @@ void content_report(struct worker *w)
 	struct region_place place;
 	unsigned int page = 0, mask = 0;
 
-	if (page_of(w, &place, &page))
+	if (outcome_page(w, &place, &page))
 		mask = page_states(place.region, page, g->word, page_word(place.region, page));
-	describe(w, &f, &place, mask);
+	outcome_describe(w, &f, &place, mask);
 	snprintf(f.rule, sizeof(f.rule), "%s", rep->rule < RULE_NR ? rule_names[rep->rule] : "?");
 	if (rep->got == PFNH_CANARY)	/* no stamp, but we know whose it is: of a retired page */
 		snprintf(f.rule, sizeof(f.rule), "%s", rule_names[RULE_STALE]);

@@ -32,6 +32,14 @@ struct run_outcome {
 bool outcome_check(struct worker *w, const struct run_outcome *o);
 
 struct region;
+struct region_place;
+
+/* The page that the guest says it is at, for consumers with answers of their own; false: at none. */
+bool outcome_page(struct worker *w, struct region_place *place, unsigned int *page);
+
+/* Everything that a failure card says about it, and of the states (bits) that it was in. */
+void outcome_describe(struct worker *w, struct failure *f, const struct region_place *place,
+		      unsigned int mask);
 
 /**
  * outcome_pte_taken - was an EFAULT that of suspicion S1 (docs/findings/s1.md)?

@@ -89,6 +89,39 @@ const char *arch_can_emulate(void)
 	return "no KVM here";
 }
 
+enum access_status arch_nested_write(uint64_t arch, uint64_t gva)
+{
+	return access_at(gva);
+}
+
+enum access_status arch_nested_run(uint64_t arch, uint64_t gpa)
+{
+	return access_at(gpa);
+}
+
+enum access_status arch_nested_answer(uint64_t arch, uint64_t gva, uint64_t *got, uint64_t *want)
+{
+	*want = 1;
+	return arch_load(gva, got);
+}
+
+void arch_nested_map(uint64_t arch, uint64_t gpa) { }
+
+enum access_status arch_nested_yield(uint64_t arch)
+{
+	return access_at(0);
+}
+
+const char *arch_nested_unsupported(void)
+{
+	return "no KVM here";
+}
+
+uint64_t arch_nested_setup(struct run *run, unsigned int vcpu)
+{
+	return 0;
+}
+
 /* What consumers use of one architecture only. */
 const char *xen_unsupported(bool hva)
 {

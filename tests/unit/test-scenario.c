@@ -38,6 +38,7 @@ static void reads_everything(void **state)
 		"access = load:4 store:2 rmw exec:1\n"
 		"injectors = zap:3 kick\n"
 		"vcpus = 3\nmin_faults = 1000\nmin_injections = 0\nmin_hits = 7\n"
+		"min_counts = nested-run:8 smm-entry:1\n"
 		"weight = 2\nboot = own\nparams =  kvm.tdp_mmu=N\tkvm_amd.npt=0 \n");
 
 	(void)state;
@@ -59,6 +60,9 @@ static void reads_everything(void **state)
 	assert_int_equal(s.weight, 2);
 	assert_int_equal(s.min_faults, 1000);
 	assert_int_equal(s.min_hits, 7);
+	assert_int_equal(s.nr_min_counts, 2);
+	assert_string_equal(s.min_counts[0].name, "nested-run");
+	assert_int_equal(s.min_counts[0].value, 8);
 	assert_true(s.own_boot);
 	assert_string_equal(s.params, "kvm.tdp_mmu=N kvm_amd.npt=0");
 }

@@ -7,6 +7,7 @@
 
 #include "core/compat.h"
 #include "arch/arch.h"
+#include "arch/x86/x86.h"
 
 #define PF_VECTOR_NR	14
 
@@ -25,7 +26,7 @@ asm(".pushsection .text\n"
 	".globl arch_emul_load, arch_emul_store, arch_emul_rmw\n"
 	".globl x86_emul_load_insn, x86_emul_store_insn, x86_emul_rmw_insn\n"
 	".globl x86_load_insn, x86_store_insn, x86_rmw_insn\n"
-	".globl x86_skipped, x86_exec_skipped, x86_exec_trapped\n"
+	".globl x86_skipped, x86_trapped, x86_exec_skipped, x86_exec_trapped\n"
 	"arch_load:\n"
 	"x86_load_insn:\n"
 	"	mov	(%rdi), %rax\n"
@@ -77,6 +78,9 @@ asm(".pushsection .text\n"
 	"x86_skipped:\n"
 	"	mov	$1, %eax\n"		/* ACCESS_SKIPPED */
 	"	ret\n"
+	"x86_trapped:\n"
+	"	mov	$2, %eax\n"		/* ACCESS_TRAPPED */
+	"	ret\n"
 	"x86_exec_skipped:\n"
 	"	mov	$1, %edx\n"
 	"	ret\n"
@@ -87,7 +91,7 @@ asm(".pushsection .text\n"
 
 extern const char x86_load_insn[], x86_store_insn[], x86_rmw_insn[];
 extern const char x86_emul_load_insn[], x86_emul_store_insn[], x86_emul_rmw_insn[];
-extern const char x86_skipped[], x86_exec_skipped[], x86_exec_trapped[];
+extern const char x86_skipped[], x86_trapped[], x86_exec_skipped[], x86_exec_trapped[];
 
 static bool at_access(uint64_t rip)
 {
@@ -106,6 +110,13 @@ static bool at_access(uint64_t rip)
 static bool in_test_page(uint64_t rip)
 {
 	return rip >= REGION_GVA_OFFSET;
+}
+
+uint64_t access_trapped(uint64_t rip)
+{
+	if (in_test_page(rip))
+		return (uint64_t)x86_exec_trapped;
+	return at_access(rip) ? (uint64_t)x86_trapped : 0;
 }
 
 /* Runs in the guest. */
@@ -144,6 +155,8 @@ int arch_skip_access(struct kvm_vcpu *vcpu)
 		regs.rip = (uint64_t)x86_skipped;
 	else if (in_test_page(regs.rip))
 		regs.rip = (uint64_t)x86_exec_skipped;
+	else if (nested_skip(regs.rip))
+		regs.rip = nested_skip(regs.rip);
 	else
 		return -1;
 	vcpu_regs_set(vcpu, &regs);

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SVM in the guest: L1 runs L2 with nested paging (arch/x86/kvm/svm/nested.c). L2 has L1's page tables,
+ * and its guest-physical addresses are L1's, but for the window: the host puts L1's own nested page
+ * table (NPT12) together, of which KVM makes a shadow, and L1 rewrites one entry of it.
+ *
+ *	gva   --page tables of L1-->  gpa of L2   --NPT12-->  gpa of L1
+ *	test page			the same		the same
+ *	WINDOW_GVA(vcpu)		WINDOW_GPA		what L1 wants
+ *
+ * L2 leaves the CPU at one place only, the VMMCALL below, and goes on behind it: nothing of L2 is lost
+ * with a vmcb12 that is gone. What L2 asks of the host (GUEST_SYNC()) L1 doesn't see: it does not
+ * intercept I/O.
+ */
+#include <string.h>
+
+#include "core/compat.h"
+#include "svm_util.h"
+#include "arch/arch.h"
+#include "arch/x86/x86.h"
+#include "core/run.h"
+
+#define UD_VECTOR_NR	6
+#define GP_VECTOR_NR	13
+#define WINDOW_GPA	0xd0000000ul	/* no memslot of L1 is there */
+#define STACK_PAGES	4
+
+#define NESTED_PAGING	1		/* of nested_ctl */
+#define NPT_FLAGS	7ul		/* present, writable, user: KVM sets accessed and dirty */
+#define NPT_LARGE	(1ul << 7)
+#define NPT_ADDR	0xffffffffff000ul
+
+#define VMCB_EXIT_CODE	offsetof(struct vmcb, control.exit_code)
+#define VMCB_SAVE	offsetof(struct vmcb, save)
+#define VMCB_SAVE_END	(VMCB_SAVE + 0x2a0)
+#define VMCB_CTL_END	0x100
+
+/* In memory of the guest that nobody touches. */
+struct nested {
+	uint64_t l2_rsp;		/* first: where L2 goes on */
+	uint64_t block;			/* gva of a vmcb12 beside, and its gpa */
+	uint64_t block_gpa;
+	uint64_t window;		/* gva of the NPT12 entry */
+	struct vmcb vmcb __attribute__((aligned(GUEST_PAGE_SIZE)));
+};
+
+asm(".pushsection .text\n"
+	".globl x86_vmrun, x86_vmrun_insn, x86_vmrun_skipped, x86_vmrun_trapped\n"
+	".globl x86_yield, x86_yield_insn, x86_yield_trapped, x86_l2_resume, x86_l2_start\n"
+	/* rdi: gpa of vmcb12 */
+	"x86_vmrun:\n"
+	"	push	%rbx\n"
+	"	push	%rbp\n"
+	"	push	%r12\n"
+	"	push	%r13\n"
+	"	push	%r14\n"
+	"	push	%r15\n"
+	"	mov	%rdi, %rax\n"
+	"	clgi\n"
+	"x86_vmrun_insn:\n"
+	"	vmrun	%rax\n"
+	"	xor	%eax, %eax\n"
+	"1:	stgi\n"
+	"	pop	%r15\n"
+	"	pop	%r14\n"
+	"	pop	%r13\n"
+	"	pop	%r12\n"
+	"	pop	%rbp\n"
+	"	pop	%rbx\n"
+	"	ret\n"
+	"x86_vmrun_skipped:\n"
+	"	mov	$1, %eax\n"		/* ACCESS_SKIPPED */
+	"	jmp	1b\n"
+	"x86_vmrun_trapped:\n"
+	"	mov	$2, %eax\n"		/* ACCESS_TRAPPED */
+	"	jmp	1b\n"
+	/* rdi: struct nested */
+	"x86_yield:\n"
+	"	push	%rbx\n"
+	"	push	%rbp\n"
+	"	push	%r12\n"
+	"	push	%r13\n"
+	"	push	%r14\n"
+	"	push	%r15\n"
+	"	mov	%rsp, (%rdi)\n"
+	"x86_yield_insn:\n"
+	"	vmmcall\n"
+	"x86_l2_resume:\n"
+	"	xor	%eax, %eax\n"
+	"2:	pop	%r15\n"
+	"	pop	%r14\n"
+	"	pop	%r13\n"
+	"	pop	%r12\n"
+	"	pop	%rbp\n"
+	"	pop	%rbx\n"
+	"	ret\n"
+	"x86_yield_trapped:\n"
+	"	mov	$2, %eax\n"
+	"	jmp	2b\n"
+	/* x86_l2_resume returns to here the first time, with the vCPU's number in rbx */
+	"x86_l2_start:\n"
+	"	mov	%rbx, %rdi\n"
+	"	call	guest_nested\n"
+	"	ud2\n"
+	".popsection\n");
+
+extern const char x86_vmrun_insn[], x86_vmrun_skipped[], x86_vmrun_trapped[];
+extern const char x86_yield_insn[], x86_yield_trapped[], x86_l2_resume[], x86_l2_start[];
+enum access_status x86_vmrun(uint64_t gpa);
+enum access_status x86_yield(uint64_t nested);
+
+/* ---- in the guest ---- */
+
+static void guest_gp(struct ex_regs *regs)
+{
+	if (regs->rip == (uint64_t)x86_vmrun_insn)
+		regs->rip = (uint64_t)x86_vmrun_trapped;
+	else if (regs->rip == (uint64_t)x86_yield_insn)
+		regs->rip = (uint64_t)x86_yield_trapped;
+	else
+		asm volatile("int3");
+}
+
+/*
+ * Where KVM's emulator gives up the guest's user is told (KVM_EXIT_INTERNAL_ERROR), unless it is L2 that
+ * does the access: L2 gets #UD (handle_emulation_failure()).
+ */
+static void guest_ud(struct ex_regs *regs)
+{
+	uint64_t rip = access_trapped(regs->rip);
+
+	if (!rip)
+		asm volatile("int3");
+	regs->rip = rip;
+}
+
+/*
+ * The state of L2 first: when the page loses its content meanwhile EFER.SVME is 0, with which VMRUN ends
+ * at once, whatever is in the rest.
+ */
+enum access_status arch_nested_write(uint64_t arch, uint64_t gva)
+{
+	struct nested *n = (struct nested *)arch;
+	const uint64_t *from = (const uint64_t *)&n->vmcb;
+	enum access_status st = ACCESS_DONE;
+	uint64_t off;
+
+	if (!gva)
+		gva = n->block;
+	n->vmcb.save.rsp = n->l2_rsp;
+	for (off = VMCB_SAVE; off < VMCB_SAVE_END && st == ACCESS_DONE; off += 8)
+		st = arch_store(gva + off, from[off / 8]);
+	for (off = 0; off < VMCB_CTL_END && st == ACCESS_DONE; off += 8)
+		st = arch_store(gva + off, from[off / 8]);
+	return st;
+}
+
+enum access_status arch_nested_run(uint64_t arch, uint64_t gpa)
+{
+	return x86_vmrun(gpa ? gpa : ((struct nested *)arch)->block_gpa);
+}
+
+enum access_status arch_nested_answer(uint64_t arch, uint64_t gva, uint64_t *got, uint64_t *want)
+{
+	*want = SVM_EXIT_VMMCALL;
+	return arch_load((gva ? gva : ((struct nested *)arch)->block) + VMCB_EXIT_CODE, got);
+}
+
+void arch_nested_map(uint64_t arch, uint64_t gpa)
+{
+	/* vmcb12 asks for a flush of the TLB with every VMRUN */
+	__atomic_store_n((uint64_t *)((struct nested *)arch)->window, gpa | NPT_FLAGS, __ATOMIC_SEQ_CST);
+}
+
+enum access_status arch_nested_yield(uint64_t arch)
+{
+	return x86_yield(arch);
+}
+
+/* ---- on the host ---- */
+
+uint64_t nested_skip(uint64_t rip)
+{
+	return rip == (uint64_t)x86_vmrun_insn ? (uint64_t)x86_vmrun_skipped : 0;
+}
+
+const char *arch_nested_unsupported(void)
+{
+	if (!kvm_cpu_has(X86_FEATURE_SVM))
+		return "KVM offers no nested SVM";
+	return kvm_cpu_has(X86_FEATURE_NPT) ? NULL : "KVM offers no nested paging to guests (npt=0?)";
+}
+
+/* Memory for a nested page table. */
+struct npt {
+	struct kvm_vm *vm;
+	uint64_t next;		/* gva */
+	unsigned int left;
+	uint64_t root;		/* gpa */
+};
+
+static uint64_t npt_alloc(struct npt *npt)
+{
+	uint64_t gpa = addr_gva2gpa(npt->vm, npt->next);
+
+	TEST_ASSERT(npt->left--, "nested page tables need more pages");
+	npt->next += GUEST_PAGE_SIZE;
+	return gpa;
+}
+
+/* The entry that maps @gpa of L2 at a level, 1: 4 KiB. */
+static uint64_t *npt_entry(struct npt *npt, uint64_t gpa, unsigned int level)
+{
+	uint64_t table = npt->root, *e;
+	unsigned int l;
+
+	for (l = 4;; l--) {
+		e = (uint64_t *)addr_gpa2hva(npt->vm, table) + (gpa >> (12 + 9 * (l - 1)) & 511);
+		if (l == level)
+			return e;
+		if (!*e)
+			*e = npt_alloc(npt) | NPT_FLAGS;
+		table = *e & NPT_ADDR;
+	}
+}
+
+static uint64_t entry_gva(const struct npt *npt, uint64_t first, uint64_t *entry)
+{
+	uint64_t gva;
+
+	for (gva = first; gva < npt->next; gva += GUEST_PAGE_SIZE)
+		if (!(((uint64_t)entry ^ (uint64_t)addr_gva2hva(npt->vm, gva)) & ~(GUEST_PAGE_SIZE - 1)))
+			return gva + ((uint64_t)entry & (GUEST_PAGE_SIZE - 1));
+	TEST_FAIL("no entry of the nested page table");
+}
+
+static void npt_map_page(struct npt *npt, uint64_t gva)
+{
+	uint64_t gpa = (gva & ~GVA_FLAGS) - REGION_GVA_OFFSET, alias = gpa + GUEST_ALIAS_OFFSET;
+
+	*npt_entry(npt, gpa, 1) = gpa | NPT_FLAGS;
+	if (gva & GVA_ALIAS)
+		*npt_entry(npt, alias, 1) = alias | NPT_FLAGS;
+}
+
+/* NPT12. Returns the gva of the window's entry. */
+static uint64_t npt_build(struct run *run, struct npt *npt)
+{
+	uint64_t first, gpa, *window;
+	unsigned int i;
+
+	npt->vm = run->vm;
+	npt->left = 16 + 8 * run->nr_regions + run->nr_pages / 128;
+	first = compat_vm_alloc(run->vm, npt->left * GUEST_PAGE_SIZE);
+	npt->next = first;
+	npt->root = npt_alloc(npt);
+	for (gpa = 0; gpa < 4ul << 30; gpa += 2ul << 20)
+		if (gpa != WINDOW_GPA)
+			*npt_entry(npt, gpa, 2) = gpa | NPT_FLAGS | NPT_LARGE;
+	for (i = 0; i < run->nr_pages; i++)
+		npt_map_page(npt, ctl_gva(run->ctl)[i]);
+	window = npt_entry(npt, WINDOW_GPA, 1);
+	*window = ((ctl_gva(run->ctl)[0] & ~GVA_FLAGS) - REGION_GVA_OFFSET) | NPT_FLAGS;
+	return entry_gva(npt, first, window);
+}
+
+static struct vmcb_seg vmcb_segment(const struct kvm_segment *s)
+{
+	return (struct vmcb_seg){
+		.selector = s->selector,
+		.base = s->base,
+		.limit = s->limit,
+		.attrib = s->type | s->s << 4 | s->dpl << 5 | s->present << 7 | s->avl << 8 |
+			  s->l << 9 | s->db << 10 | s->g << 11,
+	};
+}
+
+static void vmcb_build(struct kvm_vcpu *vcpu, struct vmcb *vmcb, uint64_t ncr3)
+{
+	struct vmcb_control_area *ctl = &vmcb->control;
+	struct vmcb_save_area *save = &vmcb->save;
+	struct kvm_sregs s;
+
+	vcpu_sregs_get(vcpu, &s);
+	save->es = vmcb_segment(&s.es);
+	save->cs = vmcb_segment(&s.cs);
+	save->ss = vmcb_segment(&s.ss);
+	save->ds = vmcb_segment(&s.ds);
+	save->gdtr = (struct vmcb_seg){ .base = s.gdt.base, .limit = s.gdt.limit };
+	save->idtr = (struct vmcb_seg){ .base = s.idt.base, .limit = s.idt.limit };
+	save->efer = s.efer;
+	save->cr0 = s.cr0;
+	save->cr3 = s.cr3;
+	save->cr4 = s.cr4;
+	save->dr6 = 0xffff0ff0;
+	save->dr7 = 0x400;
+	save->rflags = 2;
+	save->rip = (uint64_t)x86_l2_resume;
+	save->g_pat = 0x0007040600070406;
+	ctl->intercept = 1ull << INTERCEPT_VMRUN | 1ull << INTERCEPT_VMMCALL;
+	ctl->asid = 1;
+	ctl->tlb_ctl = TLB_CONTROL_FLUSH_ALL_ASID;
+	ctl->COMPAT_NESTED_CTL = NESTED_PAGING;
+	ctl->nested_cr3 = ncr3;
+}
+
+/* What x86_l2_resume takes from the stack the first time. */
+static uint64_t first_stack(struct kvm_vm *vm, unsigned int id)
+{
+	uint64_t stack = compat_vm_alloc(vm, STACK_PAGES * GUEST_PAGE_SIZE);
+	uint64_t *top = addr_gva2hva(vm, stack + (STACK_PAGES - 1) * GUEST_PAGE_SIZE);
+
+	top[511 - 1] = (uint64_t)x86_l2_start;
+	top[511 - 2] = id;
+	return stack + STACK_PAGES * GUEST_PAGE_SIZE - 8 * 8;
+}
+
+uint64_t arch_nested_setup(struct run *run, unsigned int id)
+{
+	uint64_t gva = compat_vm_alloc(run->vm, sizeof(struct nested)), hsave;
+	struct kvm_vcpu *vcpu = run->vcpu[id];
+	struct npt npt = { 0 };
+	struct kvm_sregs s;
+	struct nested *n;
+
+	_Static_assert(sizeof(*n) == 2 * GUEST_PAGE_SIZE, "one page each for the pointers and vmcb12");
+	if (!id) {
+		vm_install_exception_handler(run->vm, GP_VECTOR_NR, guest_gp);
+		vm_install_exception_handler(run->vm, UD_VECTOR_NR, guest_ud);
+	}
+	hsave = compat_vm_alloc(run->vm, GUEST_PAGE_SIZE);
+	vcpu_sregs_get(vcpu, &s);
+	s.efer |= EFER_SVME;
+	vcpu_sregs_set(vcpu, &s);
+	vcpu_set_msr(vcpu, MSR_VM_HSAVE_PA, addr_gva2gpa(run->vm, hsave));
+
+	n = addr_gva2hva(run->vm, gva);
+	n->block = compat_vm_alloc(run->vm, GUEST_PAGE_SIZE);
+	n->block_gpa = addr_gva2gpa(run->vm, n->block);
+	n->window = npt_build(run, &npt);
+	n->l2_rsp = first_stack(run->vm, id);
+	virt_map(run->vm, WINDOW_GVA(id), WINDOW_GPA, 1);
+	vmcb_build(vcpu, addr_gva2hva(run->vm, gva + GUEST_PAGE_SIZE), npt.root);
+	return gva;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of arch/x86 tell each other.
+ */
+#ifndef ARCH_X86_X86_H
+#define ARCH_X86_X86_H
+
+#include <stdint.h>
+
+/* Where a guest goes on after an exception in an access at @rip; 0: it was in none. */
+uint64_t access_trapped(uint64_t rip);
+
+/* Where a vCPU that can't get through the instruction at @rip goes on; 0: it is not ours. */
+uint64_t nested_skip(uint64_t rip);
+
+#endif /* ARCH_X86_X86_H */
