@@ -112,6 +112,7 @@ static inline unsigned long pfnh_follow_address(const long *arg)
 #endif
 }
 
+#ifdef CONFIG_FUNCTION_TRACER
 /* Where the function that called ftrace goes on; in a ftrace_ops with FTRACE_OPS_FL_IPMODIFY. */
 static __always_inline void pfnh_redirect(struct ftrace_regs *fregs, unsigned long ip)
 {
@@ -121,5 +122,6 @@ static __always_inline void pfnh_redirect(struct ftrace_regs *fregs, unsigned lo
 	ftrace_regs_set_instruction_pointer(fregs, ip);
 #endif
 }
+#endif
 
 #endif /* PFNH_COMPAT_H */

@@ -59,7 +59,6 @@ struct hook {
 /* defined below the wrappers */
 static struct hook hooks[PFNH_NR_HOOKS];
 static DEFINE_MUTEX(hooks_lock);
-static bool registered;			/* ops; hooks_lock */
 static atomic_t inside;			/* tasks in wrappers */
 
 /* --- wrappers --- */
@@ -124,6 +123,12 @@ static struct hook hooks[PFNH_NR_HOOKS] = {
 	[PFNH_LOCK_WAIT] = { .symbols = { "rwsem_down_read_slowpath" } },
 };
 
+/* --- the redirection, where the kernel can --- */
+
+#ifdef CONFIG_FUNCTION_TRACER
+
+static bool registered;			/* ops; hooks_lock */
+
 /*
  * Called by ftrace, preemption on or off: only looks. Interrupts and NMIs (perf calls
  * get_user_pages_fast_only()) are no business of ours.
@@ -150,6 +155,49 @@ static void notrace on_entry(unsigned long ip, unsigned long parent_ip, struct f
 }
 
 static struct ftrace_ops ops;
+
+/* Into ftrace's list; with the first one the ops go live. */
+static int redirect(unsigned long addr)
+{
+	int err;
+
+	err = ftrace_set_filter_ip(&ops, addr, 0, 0);
+	if (err || registered)
+		return err;
+	err = register_ftrace_function(&ops);
+	if (err)
+		ftrace_free_filter(&ops);
+	registered = !err;
+	return err;
+}
+
+/* Nothing is redirected any more; wrappers may still run. */
+static void redirect_nothing(void)
+{
+	if (registered)
+		unregister_ftrace_function(&ops);
+	registered = false;
+	ftrace_free_filter(&ops);
+	memset(&ops, 0, sizeof(ops));
+	ops.func = on_entry;
+	ops.flags = FTRACE_OPS_FL_IPMODIFY;
+#ifndef CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS
+	ops.flags |= FTRACE_OPS_FL_SAVE_REGS;
+#endif
+}
+
+#else
+
+static int redirect(unsigned long addr)
+{
+	return -EOPNOTSUPP;
+}
+
+static void redirect_nothing(void)
+{
+}
+
+#endif /* CONFIG_FUNCTION_TRACER */
 
 /* --- the probe that only looks --- */
 
@@ -184,36 +232,6 @@ static unsigned long look_up(const char *symbol)
 		unregister_kprobe(&kp);
 	}
 	return addr;
-}
-
-/* Into ftrace's list; with the first one the ops go live. */
-static int redirect(unsigned long addr)
-{
-	int err;
-
-	err = ftrace_set_filter_ip(&ops, addr, 0, 0);
-	if (err || registered)
-		return err;
-	err = register_ftrace_function(&ops);
-	if (err)
-		ftrace_free_filter(&ops);
-	registered = !err;
-	return err;
-}
-
-/* Nothing is redirected any more; wrappers may still run. */
-static void redirect_nothing(void)
-{
-	if (registered)
-		unregister_ftrace_function(&ops);
-	registered = false;
-	ftrace_free_filter(&ops);
-	memset(&ops, 0, sizeof(ops));
-	ops.func = on_entry;
-	ops.flags = FTRACE_OPS_FL_IPMODIFY;
-#ifndef CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS
-	ops.flags |= FTRACE_OPS_FL_SAVE_REGS;
-#endif
 }
 
 static int arm_lock_wait(struct hook *h)
