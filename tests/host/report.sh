@@ -132,6 +132,25 @@ shard 1 skip; shard 2 skip; stress --scenario fail; cp -r "$tmp/results" "$tmp/f
 stress --scenario fail-2 --scenario pass; cp -r "$tmp/results" "$tmp/other"
 merge "$tmp/shard-1-skip" "$tmp/shard-2-skip"
 ok 'two shards of two pass' is "$status $(grep -c '^ok' "$tmp/out") $(grep -c '^not ok' "$tmp/out")" '0 4 0'
+# ---- 8 machines ----
+eight() {
+	local i
+	mkdir -p "$tmp/8/scenarios"
+	cp "$PFN_CONFIGS/known-issues" "$tmp/8/"
+	cp "$PFN_CONFIGS"/scenarios/{a-pass,z-pass,pass,pass-2,pass-own,pass-params-a,pass-params-b,skip,skip-2,known,reboot,garbage}.conf \
+		"$tmp/8/scenarios/"
+	for i in 1 2 3 4 5 6 7 8; do
+		PFN_CONFIGS=$tmp/8 stress --shard "$i/8" && cp -r "$tmp/results" "$tmp/8/$i" || return
+	done
+	merge "$tmp/8/"[1-8]
+	is "$status $(grep -Ec '^ok' "$tmp/out") $(grep -c '^not ok' "$tmp/out")" '0 13 0' || return
+	is "$(jq -r '.scenarios[].name' "$tmp/8/"?/result.json | sort | uniq -d)" '' &&
+		is "$(jq .seed "$tmp/8/"?/result.json | tr '\n' ' ')" '42 43 44 45 46 47 48 49 '
+}
+ok '8 shards of 8: each scenario once, seeds of their own, one pass' eight
+merge "$tmp/8/"[1-68]
+ok 'without one of them it is none' is "$status $(grep -c 'missing: shard 7/8' "$tmp/out")" '1 1'
+
 merge "$tmp/shard-1-skip"
 ok 'one of two is no pass' is "$status $(grep '^not ok' "$tmp/out")" '1 not ok 3 complete'
 ok 'the missing one has a name' like "$tmp/out" 'missing: shard 2/2 on 6.12.117'

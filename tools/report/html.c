@@ -91,17 +91,6 @@ static void put_header(struct markup *m, const struct set *set)
 
 /* ---- what changed between two directories ---- */
 
-static json_t *scenario_of(const struct result *r, const char *name)
-{
-	json_t *s;
-	size_t i;
-
-	json_array_foreach(r->scenarios, i, s)
-		if (!strcmp(get(s, "name"), name))
-			return s;
-	return NULL;
-}
-
 static char *only_in(json_t *a, json_t *b)
 {
 	char *list = format("%s", ""), *old;
@@ -182,9 +171,9 @@ static void put_comparison(struct markup *m, const struct set *set)
 	leaf(m, "th", "left", "failures that came and went");
 	tag_end(m);
 	json_array_foreach(a->scenarios, i, s)
-		put_change(m, get(s, "name"), s, scenario_of(b, get(s, "name")));
+		put_change(m, get(s, "name"), s, scenario_find(b, get(s, "name")));
 	json_array_foreach(b->scenarios, i, s)
-		if (!scenario_of(a, get(s, "name")))
+		if (!scenario_find(a, get(s, "name")))
 			put_change(m, get(s, "name"), NULL, s);
 	tag_end(m);
 	tag_end(m);
@@ -206,7 +195,7 @@ static void put_scenarios(struct markup *m, const struct set *set)
 	tag(m, "table", NULL);
 	tag(m, "tr", NULL);
 	for (size_t i = 0; i < ARRAY_LEN(heads); i++)
-		leaf(m, "th", i == 1 ? "left" : NULL, "%s", heads[i]);
+		leaf(m, "th", i > 1 ? "num" : "left", "%s", heads[i]);
 	tag_end(m);
 	for (size_t i = 0; i < set->nr_groups; i++) {
 		const struct group *g = &set->group[i];
@@ -314,10 +303,10 @@ static void put_oracles(struct markup *m, const struct set *set)
 	tag(m, "table", NULL);
 	tag(m, "tr", NULL);
 	leaf(m, "th", "left", "oracle");
-	leaf(m, "th", NULL, "checks");
-	leaf(m, "th", NULL, "passed");
-	leaf(m, "th", NULL, "failed");
-	leaf(m, "th", NULL, "skipped");
+	leaf(m, "th", "num", "checks");
+	leaf(m, "th", "num", "passed");
+	leaf(m, "th", "num", "failed");
+	leaf(m, "th", "num", "skipped");
 	leaf(m, "th", "left", "why it could not look");
 	tag_end(m);
 	json_object_foreach(all, name, sum) {
@@ -369,15 +358,26 @@ static void pairs(struct markup *m, json_t *o)
 
 static void put_known(struct markup *m, const struct result *r)
 {
+	unsigned int quiet = 0;
 	json_t *issue;
 	size_t i;
 
 	json_array_foreach(json_object_get(r->json, "known_issues"), i, issue) {
+		if (!get_int(issue, "seen") && !json_is_true(json_object_get(issue, "expired"))) {
+			quiet++;
+			continue;
+		}
 		tag(m, "tr", NULL);
 		leaf(m, "td", "dim", "known issue %s", get(issue, "id"));
 		leaf(m, "td", NULL, "%lld x seen%s, %s", (long long)get_int(issue, "seen"),
 		     json_is_true(json_object_get(issue, "expired")) ? ", EXPIRED" : "",
 		     get(issue, "link"));
+		tag_end(m);
+	}
+	if (quiet) {
+		tag(m, "tr", NULL);
+		leaf(m, "td", "dim", "known issues");
+		leaf(m, "td", NULL, "%u not seen", quiet);
 		tag_end(m);
 	}
 }

@@ -92,6 +92,17 @@ char *iso_time(time_t t)
 	return format("%s", text);
 }
 
+json_t *scenario_find(const struct result *r, const char *name)
+{
+	json_t *s;
+	size_t i;
+
+	json_array_foreach(r->scenarios, i, s)
+		if (!strcmp(get(s, "name"), name))
+			return s;
+	return NULL;
+}
+
 static char *why_incomplete(const struct result *r)
 {
 	json_t *s;

@@ -33,7 +33,7 @@ static size_t place(struct axis *a, const char *name)
 	return i;
 }
 
-/* The words of a list without repetition; one word OTHERWISE if it is empty. */
+/* The words of a list without repetition; one word OTHERWISE, if there is one, if it is empty. */
 static json_t *once(json_t *list, const char *otherwise)
 {
 	json_t *out = json_array(), *seen = json_object(), *item;
@@ -47,7 +47,7 @@ static json_t *once(json_t *list, const char *otherwise)
 		json_object_set_new(seen, s, json_true());
 		json_array_append(out, item);
 	}
-	if (!json_array_size(out))
+	if (otherwise && !json_array_size(out))
 		json_array_append_new(out, json_string(otherwise));
 	json_decref(seen);
 	return out;
@@ -72,6 +72,7 @@ static void add(struct cell *c, json_t *s)
 
 typedef void (*visit_fn)(void *arg, const char *row, const char *column, json_t *scenario);
 
+/* Conformance scenarios have no regions: nobody meets anybody there. */
 static void visit(const struct set *set, visit_fn fn, void *arg)
 {
 	json_t *s, *consumer, *region, *injector;
@@ -80,7 +81,7 @@ static void visit(const struct set *set, visit_fn fn, void *arg)
 	for (size_t i = 0; i < set->nr; i++)
 		json_array_foreach(set->result[i].scenarios, k, s) {
 			json_t *consumers = once(json_object_get(s, "consumers"), "vcpu");
-			json_t *regions = once(json_object_get(s, "regions"), "?");
+			json_t *regions = once(json_object_get(s, "regions"), NULL);
 			json_t *injectors = once(json_object_get(s, "injectors"), "none");
 
 			json_array_foreach(consumers, a, consumer)

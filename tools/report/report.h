@@ -77,6 +77,7 @@ int64_t get_int(json_t *o, const char *key);
 double get_real(json_t *o, const char *key);
 enum verdict to_verdict(const char *name);
 const char *verdict_word(enum verdict v);
+json_t *scenario_find(const struct result *r, const char *name);
 bool is_known(json_t *failure);
 json_t *new_failures(json_t *scenario);
 __printf(1, 2) char *format(const char *fmt, ...);

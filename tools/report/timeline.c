@@ -133,23 +133,12 @@ static void spread(struct bin *bins, size_t nr, double width, double from, const
 	}
 }
 
-static json_t *find_scenario(const struct result *r, const char *name)
-{
-	json_t *s;
-	size_t i;
-
-	json_array_foreach(r->scenarios, i, s)
-		if (!strcmp(get(s, "name"), name))
-			return s;
-	return NULL;
-}
-
 static void put_spans(struct markup *m, const struct timeline *t, const struct result *r,
 		      double from, double scale)
 {
 	for (size_t i = 0; i < t->nr; i++) {
 		const struct span *s = &t->span[i];
-		json_t *o = find_scenario(r, s->name);
+		json_t *o = scenario_find(r, s->name);
 		double x = (s->from - from) * scale, w = (s->to - s->from) * scale;
 		size_t room = w / 7;
 
@@ -212,7 +201,7 @@ static void put_failures(struct markup *m, const struct timeline *t, const struc
 			 double from, double scale, double bottom)
 {
 	for (size_t i = 0; i < t->nr; i++) {
-		json_t *o = find_scenario(r, t->span[i].name), *f;
+		json_t *o = scenario_find(r, t->span[i].name), *f;
 		size_t k;
 
 		json_array_foreach(json_object_get(o, "failures"), k, f) {
@@ -256,7 +245,7 @@ void timeline_html(struct markup *m, const struct result *r)
 		tag(m, "text", i == 5 ? "tick end" : i ? "tick middle" : "tick");
 		attr(m, "x", "%.0f", WIDTH / 5 * i);
 		attr(m, "y", "%.0f", height - 4);
-		words(m, "%.0f s", from + (t.end - from) / 5 * i);
+		words(m, "%.*f s", t.end - from < 15, from + (t.end - from) / 5 * i);
 		tag_end(m);
 	}
 	tag_end(m);
