@@ -19,7 +19,7 @@ void list_add(struct list *list, const char *item)
 		list->item[list->nr++] = strdup(item);
 }
 
-static void set_text(json_t *o, const char *key, const char *text)
+static void put_text(json_t *o, const char *key, const char *text)
 {
 	if (text && *text)
 		json_object_set_new(o, key, json_string(text));
@@ -39,7 +39,7 @@ static void set_list(json_t *o, const char *key, const struct list *list)
 	json_object_set_new(o, key, a);
 }
 
-static char *get_text(json_t *o, const char *key)
+static char *take_text(json_t *o, const char *key)
 {
 	const char *s = json_string_value(json_object_get(o, key));
 
@@ -70,7 +70,7 @@ static json_t *settings_json(const struct settings *s)
 {
 	json_t *o = json_object();
 
-#define X(name)	set_text(o, #name, s->name);
+#define X(name)	put_text(o, #name, s->name);
 	TEXTS(X)
 #undef X
 #define X(name)	set_number(o, #name, s->name);
@@ -84,7 +84,7 @@ static json_t *settings_json(const struct settings *s)
 
 static void settings_get(struct settings *s, json_t *o)
 {
-#define X(name)	s->name = get_text(o, #name);
+#define X(name)	s->name = take_text(o, #name);
 	TEXTS(X)
 #undef X
 #define X(name)	s->name = get_number(o, #name);
@@ -99,35 +99,35 @@ static json_t *evidence_json(const struct evidence *ev)
 {
 	json_t *o = json_object();
 
-	set_text(o, "commit", ev->commit);
-	set_text(o, "phase", ev->phase);
-	set_text(o, "scenario", ev->scenario);
+	put_text(o, "commit", ev->commit);
+	put_text(o, "phase", ev->phase);
+	put_text(o, "scenario", ev->scenario);
 	set_number(o, "seed", ev->seed);
-	set_text(o, "outcome", outcome_name(ev->outcome));
+	put_text(o, "outcome", outcome_name(ev->outcome));
 	set_number(o, "exposure", ev->exposure);
 	set_number(o, "seconds", ev->seconds);
 	set_number(o, "asked", ev->asked);
 	set_number(o, "took", ev->took);
 	set_number(o, "build", ev->build);
-	set_text(o, "fingerprint", ev->fingerprint);
-	set_text(o, "replay", ev->replay);
-	set_text(o, "results", ev->results);
+	put_text(o, "fingerprint", ev->fingerprint);
+	put_text(o, "replay", ev->replay);
+	put_text(o, "results", ev->results);
 	return o;
 }
 
 static void evidence_get(struct evidence *ev, json_t *o)
 {
 	*ev = (struct evidence){
-		.commit = get_text(o, "commit") ?: strdup(""),
-		.phase = get_text(o, "phase") ?: strdup(""),
-		.scenario = get_text(o, "scenario") ?: strdup(""),
+		.commit = take_text(o, "commit") ?: strdup(""),
+		.phase = take_text(o, "phase") ?: strdup(""),
+		.scenario = take_text(o, "scenario") ?: strdup(""),
 		.seed = get_number(o, "seed"),
 		.outcome = outcome_of(json_string_value(json_object_get(o, "outcome")) ?: ""),
 		.exposure = get_number(o, "exposure"), .seconds = get_number(o, "seconds"),
 		.asked = get_number(o, "asked"), .took = get_number(o, "took"),
 		.build = get_number(o, "build"),
-		.fingerprint = get_text(o, "fingerprint"), .replay = get_text(o, "replay"),
-		.results = get_text(o, "results"),
+		.fingerprint = take_text(o, "fingerprint"), .replay = take_text(o, "replay"),
+		.results = take_text(o, "results"),
 	};
 }
 
@@ -151,18 +151,18 @@ bool state_save(struct bisect *b)
 	char *text;
 	bool ok;
 
-	set_text(o, "schema", "kvm-pfn-stress-bisect");
+	put_text(o, "schema", "kvm-pfn-stress-bisect");
 	json_object_set_new(o, "version", json_integer(VERSION));
 	json_object_set_new(o, "settings", settings_json(&b->set));
-	set_text(o, "phase", b->phase);
-	set_text(o, "verdict", b->verdict);
-	set_text(o, "why", b->why);
-	set_text(o, "scenario", b->scenario);
+	put_text(o, "phase", b->phase);
+	put_text(o, "verdict", b->verdict);
+	put_text(o, "why", b->why);
+	put_text(o, "scenario", b->scenario);
 	set_number(o, "seed", b->seed);
 	set_number(o, "next_seed", b->next_seed);
-	set_text(o, "verified_culprit", b->verified.culprit);
-	set_text(o, "verified_parent", b->verified.parent);
-	set_text(o, "verified_revert", b->verified.revert);
+	put_text(o, "verified_culprit", b->verified.culprit);
+	put_text(o, "verified_parent", b->verified.parent);
+	put_text(o, "verified_revert", b->verified.revert);
 	for (unsigned int i = 0; i < b->nr_ev; i++)
 		json_array_append_new(list, evidence_json(&b->ev[i]));
 	json_object_set_new(o, "evidence", list);
@@ -200,15 +200,15 @@ bool state_load(struct bisect *b, const char *dir)
 	free(path);
 	b->dir = strdup(dir);
 	settings_get(&b->set, json_object_get(o, "settings"));
-	b->phase = get_text(o, "phase") ?: strdup("calibrate");
-	b->verdict = get_text(o, "verdict");
-	b->why = get_text(o, "why");
-	b->scenario = get_text(o, "scenario");
+	b->phase = take_text(o, "phase") ?: strdup("calibrate");
+	b->verdict = take_text(o, "verdict");
+	b->why = take_text(o, "why");
+	b->scenario = take_text(o, "scenario");
 	b->seed = get_number(o, "seed");
 	b->next_seed = get_number(o, "next_seed");
-	b->verified.culprit = get_text(o, "verified_culprit");
-	b->verified.parent = get_text(o, "verified_parent");
-	b->verified.revert = get_text(o, "verified_revert");
+	b->verified.culprit = take_text(o, "verified_culprit");
+	b->verified.parent = take_text(o, "verified_parent");
+	b->verified.revert = take_text(o, "verified_revert");
 	list = json_object_get(o, "evidence");
 	b->ev = calloc(json_array_size(list) + 1, sizeof(*b->ev));
 	json_array_foreach(list, i, item)

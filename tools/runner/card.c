@@ -9,13 +9,6 @@
 
 #include "runner.h"
 
-static const char *text(json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
 static void field(FILE *file, const char *name, const char *value)
 {
 	if (*value)
@@ -33,7 +26,8 @@ static void write_ops(FILE *file, json_t *ops)
 	json_array_foreach(ops, i, o)
 		fprintf(file, "  %12lld us  %-12s %-14s %-14s %s\n",
 			(long long)json_integer_value(json_object_get(o, "t_us")),
-			text(o, "thread"), text(o, "op"), text(o, "gpa"), text(o, "detail"));
+			get_text(o, "thread"), get_text(o, "op"), get_text(o, "gpa"),
+			get_text(o, "detail"));
 }
 
 static void write_block(FILE *file, const char *title, const char *tail)
@@ -56,10 +50,10 @@ static void write_failure(FILE *file, struct run *run, const struct srun *s, jso
 	};
 	char when[64];
 
-	fprintf(file, "%s: %s\n\n", text(f, "oracle"), text(f, "rule"));
+	fprintf(file, "%s: %s\n\n", get_text(f, "oracle"), get_text(f, "rule"));
 	field(file, "scenario", s->conf.name);
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		field(file, places[i], text(f, places[i]));
+		field(file, places[i], get_text(f, places[i]));
 	snprintf(when, sizeof(when), "%lld ms after the scenario began",
 		 (long long)json_integer_value(json_object_get(f, "t_ms")));
 	field(file, "when", when);
@@ -67,17 +61,17 @@ static void write_failure(FILE *file, struct run *run, const struct srun *s, jso
 		 (long long)json_integer_value(json_object_get(f, "count")));
 	if (json_integer_value(json_object_get(f, "count")) > 1)
 		field(file, "how often", when);
-	field(file, "expected", text(f, "expected"));
-	field(file, "got", text(f, "got"));
+	field(file, "expected", get_text(f, "expected"));
+	field(file, "got", get_text(f, "got"));
 	write_ops(file, json_object_get(f, "ops"));
-	write_block(file, "the first complaint of the kernel, decoded", text(f, "stack"));
-	write_block(file, "the end of the console", text(f, "console"));
+	write_block(file, "the first complaint of the kernel, decoded", get_text(f, "stack"));
+	write_block(file, "the end of the console", get_text(f, "console"));
 	fputc('\n', file);
 	field(file, "kernel", run->kernel_release);
 	fprintf(file, "  %-12s %llu\n", "seed", (unsigned long long)run->opt.seed);
-	field(file, "fingerprint", text(f, "fingerprint"));
-	field(file, "known", text(f, "known"));
-	field(file, "replay", text(f, "replay"));
+	field(file, "fingerprint", get_text(f, "fingerprint"));
+	field(file, "known", get_text(f, "known"));
+	field(file, "replay", get_text(f, "replay"));
 }
 
 /* Without a directory: outcomes/anon is outcomes-anon. */

@@ -10,30 +10,6 @@
 #include "runner.h"
 #include "../../kvm-pfn-stress/outcomes/table.h"
 
-static void set_text(json_t *o, const char *key, const char *value)
-{
-	json_t *s = json_string(value);
-
-	json_object_set_new(o, key, s ? s : json_string("(not text)"));
-}
-
-static const char *get_text(json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
-static enum verdict verdict_of(json_t *cell)
-{
-	const char *s = get_text(cell, "verdict");
-
-	for (enum verdict v = VERDICT_PASS; v <= VERDICT_SKIP; v++)
-		if (!strcmp(s, verdict_name(v)))
-			return v;
-	return VERDICT_NONE;
-}
-
 static void set_verdict(json_t *cell, enum verdict v)
 {
 	set_text(cell, "verdict", verdict_name(v));
@@ -90,10 +66,10 @@ void cells_event(struct srun *s, const struct event *ev)
 	const char *verdict = event_text(ev, "verdict", "fail");
 	json_t *cell = find(s, event_text(ev, "name", ""));
 
-	if (!cell || verdict_of(cell) != VERDICT_NONE)
+	if (!cell || get_verdict(cell) != VERDICT_NONE)
 		return;
 	set_text(cell, "verdict", verdict);
-	if (verdict_of(cell) == VERDICT_NONE)
+	if (get_verdict(cell) == VERDICT_NONE)
 		set_verdict(cell, VERDICT_FAIL);
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		if (*event_text(ev, texts[i], ""))
@@ -106,7 +82,7 @@ size_t cells_count(const struct srun *s, enum verdict v)
 	size_t i, n = 0;
 
 	json_array_foreach(s->cells, i, cell)
-		n += verdict_of(cell) == v;
+		n += get_verdict(cell) == v;
 	return n;
 }
 
@@ -164,7 +140,7 @@ void cells_finish(struct run *run, struct srun *s)
 	if (s->verdict != VERDICT_SKIP && s->boot && s->said == VERDICT_NONE)
 		begun = last_begun(run, s);
 	json_array_foreach(s->cells, i, cell) {
-		if (verdict_of(cell) != VERDICT_NONE)
+		if (get_verdict(cell) != VERDICT_NONE)
 			continue;
 		if (s->verdict == VERDICT_FAIL && (cell == begun || s->said != VERDICT_NONE)) {
 			set_verdict(cell, VERDICT_FAIL);

@@ -15,21 +15,6 @@
 #define PAIRS_MAX	2000
 #define OPS_MAX		256	/* a failure */
 
-static void set_text(json_t *o, const char *key, const char *value)
-{
-	json_t *s = json_string(value);
-
-	/* Bytes that are no UTF-8 can not be in JSON. */
-	json_object_set_new(o, key, s ? s : json_string("(not text)"));
-}
-
-static const char *get_text(json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
 /* ---- events ---- */
 
 static void on_begin(struct boot *b, const struct event *ev)

@@ -95,13 +95,6 @@ void ktap_note(struct run *run, const char *fmt, ...)
 	va_end(ap);
 }
 
-static const char *text(json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
 /* One line for each fingerprint: what broke, how often, and whether that is known. */
 static void put_failures(struct run *run, const struct srun *s)
 {
@@ -109,12 +102,12 @@ static void put_failures(struct run *run, const struct srun *s)
 	size_t i, j;
 
 	json_array_foreach(s->failures, i, f) {
-		const char *fingerprint = text(f, "fingerprint"), *known = text(f, "known");
+		const char *fingerprint = get_text(f, "fingerprint"), *known = get_text(f, "known");
 		unsigned long long times = 0;
 		bool first = true;
 
 		json_array_foreach(s->failures, j, other) {
-			if (strcmp(text(other, "fingerprint"), fingerprint))
+			if (strcmp(get_text(other, "fingerprint"), fingerprint))
 				continue;
 			first &= j >= i;
 			times += json_integer_value(json_object_get(other, "count"));
@@ -123,7 +116,7 @@ static void put_failures(struct run *run, const struct srun *s)
 			continue;
 		ktap_note(run, "%s: %s%s%s%s, %llu x, expected %s, got %s", s->conf.name,
 			  fingerprint, *known ? " (known: " : "", known, *known ? ")" : "", times,
-			  text(f, "expected"), text(f, "got"));
+			  get_text(f, "expected"), get_text(f, "got"));
 	}
 }
 
@@ -133,16 +126,16 @@ static void put_cells(struct run *run, const struct srun *s)
 	size_t i;
 
 	json_array_foreach(s->cells, i, cell) {
-		const char *name = text(cell, "name"), *known = text(cell, "known");
-		const char *verdict = text(cell, "verdict");
+		const char *name = get_text(cell, "name"), *known = get_text(cell, "known");
+		const char *verdict = get_text(cell, "verdict");
 		bool skip = !strcmp(verdict, "skip"), ok = strcmp(verdict, "fail");
 
 		if (skip)
-			ktap_note(run, "%s: skipped: %s", name, text(cell, "reason"));
+			ktap_note(run, "%s: skipped: %s", name, get_text(cell, "reason"));
 		else if (!ok || *known)
 			ktap_note(run, "%s: %s%s%s%s, expected %s, got %s", name,
-				  text(cell, "fingerprint"), *known ? " (known: " : "", known,
-				  *known ? ")" : "", text(cell, "expected"), text(cell, "got"));
+				  get_text(cell, "fingerprint"), *known ? " (known: " : "", known,
+				  *known ? ")" : "", get_text(cell, "expected"), get_text(cell, "got"));
 		put(run, "%sok %u %s%s", ok ? "" : "not ", ++run->ktap_number, name,
 		    skip ? " # SKIP" : "");
 	}

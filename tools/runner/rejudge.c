@@ -12,13 +12,6 @@
 
 #include "runner.h"
 
-static const char *text(json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
 static int64_t number(json_t *o, const char *key)
 {
 	return json_integer_value(json_object_get(o, key));
@@ -30,7 +23,7 @@ json_t *rejudge_old(const struct run *run, const struct srun *s)
 	size_t i;
 
 	json_array_foreach(json_object_get(run->old, "scenarios"), i, o)
-		if (!strcmp(text(o, "name"), s->conf.name))
+		if (!strcmp(get_text(o, "name"), s->conf.name))
 			return o;
 	return NULL;
 }
@@ -47,8 +40,8 @@ char *rejudge_stack(const struct run *run, const struct srun *s, const char *fin
 	size_t i;
 
 	json_array_foreach(json_object_get(rejudge_old(run, s), "failures"), i, f)
-		if (!strcmp(text(f, "fingerprint"), fingerprint) && *text(f, "stack"))
-			return format("%s", text(f, "stack"));
+		if (!strcmp(get_text(f, "fingerprint"), fingerprint) && *get_text(f, "stack"))
+			return format("%s", get_text(f, "stack"));
 	return NULL;
 }
 
@@ -93,11 +86,11 @@ bool rejudge_load(struct run *run, const char *dir)
 		return false;
 	}
 	json_array_foreach(json_object_get(run->old, "scenarios"), i, o) {
-		struct srun *s = plan_find(run, text(o, "name"));
+		struct srun *s = plan_find(run, get_text(o, "name"));
 
 		if (!s) {
 			say("kvm-pfn-stress: judge: there is no scenario '%s' any more",
-			    text(o, "name"));
+			    get_text(o, "name"));
 			return false;
 		}
 		/* the cells that there were then */
@@ -161,11 +154,11 @@ static void judge_boot(struct run *run, json_t *boot)
 	}
 	b->port.on_event = judge_event;
 	b->port.arg = b;
-	snprintf(b->process, sizeof(b->process), "%s", text(boot, "process"));
+	snprintf(b->process, sizeof(b->process), "%s", get_text(boot, "process"));
 	run->console_boot = console[0];
 	run->console_end = console[1];
 	feed(run, b, events[0], events[1]);
-	b->end = to_end(text(boot, "end"));
+	b->end = to_end(get_text(boot, "end"));
 	judge_death(b);
 	free(b->list);
 	free(b);
@@ -180,22 +173,22 @@ void rejudge_run(struct run *run, const char *dir)
 	if (!link_log(run, dir, "events.log") || !link_log(run, dir, "console.log"))
 		run->disk_failed = true;
 	snprintf(run->judged_by, sizeof(run->judged_by), "%s", run->commit);
-	snprintf(run->commit, sizeof(run->commit), "%s", text(run->old, "commit"));
-	snprintf(run->kernel_release, sizeof(run->kernel_release), "%s", text(kernel, "release"));
+	snprintf(run->commit, sizeof(run->commit), "%s", get_text(run->old, "commit"));
+	snprintf(run->kernel_release, sizeof(run->kernel_release), "%s", get_text(kernel, "release"));
 	snprintf(run->accel, sizeof(run->accel), "%s",
-		 text(json_object_get(run->old, "machine"), "accel"));
-	snprintf(run->boot_id, sizeof(run->boot_id), "%s", text(run->old, "boot_id"));
+		 get_text(json_object_get(run->old, "machine"), "accel"));
+	snprintf(run->boot_id, sizeof(run->boot_id), "%s", get_text(run->old, "boot_id"));
 	ktap_begin(run);
 	json_array_foreach(run->boots, i, boot)
 		judge_boot(run, boot);
 	/* What was no matter of the logs. */
 	if (json_is_true(json_object_get(run->old, "interrupted")))
 		run->interrupted = status - 128;
-	if (*text(run->old, "error")) {
-		snprintf(run->error, sizeof(run->error), "%s", text(run->old, "error"));
+	if (*get_text(run->old, "error")) {
+		snprintf(run->error, sizeof(run->error), "%s", get_text(run->old, "error"));
 		run->error_status = status;
 	}
-	if (status == EXIT_FAIL && strcmp(text(run->old, "verdict"), "fail"))
+	if (status == EXIT_FAIL && strcmp(get_text(run->old, "verdict"), "fail"))
 		run->disk_failed = true;
 }
 
@@ -218,8 +211,8 @@ void rejudge_compare(struct run *run)
 		const struct srun *s = &run->s[i];
 		json_t *old = rejudge_old(run, s);
 
-		if (strcmp(text(old, "verdict"), verdict_name(s->verdict)))
+		if (strcmp(get_text(old, "verdict"), verdict_name(s->verdict)))
 			ktap_note(run, "%s: was %s, is %s by the rules of today", s->conf.name,
-				  text(old, "verdict"), verdict_name(s->verdict));
+				  get_text(old, "verdict"), verdict_name(s->verdict));
 	}
 }

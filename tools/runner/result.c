@@ -15,13 +15,6 @@
 
 #define SCHEMA_VERSION	1
 
-static void set_text(json_t *o, const char *key, const char *value)
-{
-	json_t *s = json_string(value);
-
-	json_object_set_new(o, key, s ? s : json_string("(not text)"));
-}
-
 static void set_number(json_t *o, const char *key, uint64_t value)
 {
 	json_object_set_new(o, key, json_integer(value));

@@ -9,21 +9,6 @@
 
 #include "runner.h"
 
-static const char *text(json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
-static enum verdict verdict_of(json_t *o)
-{
-	for (enum verdict v = VERDICT_PASS; v <= VERDICT_SKIP; v++)
-		if (!strcmp(text(o, "verdict"), verdict_name(v)))
-			return v;
-	return VERDICT_NONE;
-}
-
 static void take(json_t **to, json_t *o, const char *key)
 {
 	json_t *value = json_object_get(o, key);
@@ -36,7 +21,7 @@ static void take(json_t **to, json_t *o, const char *key)
 
 static void restore(struct srun *s, json_t *o)
 {
-	s->verdict = s->said = verdict_of(o);
+	s->verdict = s->said = get_verdict(o);
 	s->done = true;
 	s->boot = json_integer_value(json_object_get(o, "boot"));
 	s->budget_ms = json_integer_value(json_object_get(o, "budget_ms"));
@@ -45,7 +30,7 @@ static void restore(struct srun *s, json_t *o)
 	s->injections = json_integer_value(json_object_get(o, "injections"));
 	s->hits = json_integer_value(json_object_get(o, "hits"));
 	s->known = json_integer_value(json_object_get(o, "known"));
-	snprintf(s->reason, sizeof(s->reason), "%s", text(o, "reason"));
+	snprintf(s->reason, sizeof(s->reason), "%s", get_text(o, "reason"));
 	take(&s->counts, o, "counts");
 	take(&s->pairs, o, "pairs");
 	take(&s->oracles, o, "oracles");
@@ -60,7 +45,7 @@ static void restore_known(struct run *run, json_t *issues)
 
 	json_array_foreach(issues, i, issue)
 		for (size_t k = 0; k < known_count(run->known); k++)
-			if (!strcmp(known_id(run->known, k), text(issue, "id")))
+			if (!strcmp(known_id(run->known, k), get_text(issue, "id")))
 				run->known_seen[k] =
 					json_integer_value(json_object_get(issue, "seen"));
 }
@@ -112,10 +97,10 @@ bool resume_load(struct run *run, const char *dir)
 		return false;
 	}
 	json_array_foreach(json_object_get(o, "scenarios"), i, s) {
-		struct srun *mine = plan_find(run, text(s, "name"));
+		struct srun *mine = plan_find(run, get_text(s, "name"));
 
-		if (!mine || verdict_of(s) == VERDICT_NONE ||
-		    (verdict_of(s) == VERDICT_SKIP && !strcmp(text(s, "reason"), "interrupted")))
+		if (!mine || get_verdict(s) == VERDICT_NONE ||
+		    (get_verdict(s) == VERDICT_SKIP && !strcmp(get_text(s, "reason"), "interrupted")))
 			continue;
 		restore(mine, s);
 	}
@@ -127,8 +112,8 @@ bool resume_load(struct run *run, const char *dir)
 	run->opt.shards = json_integer_value(json_object_get(args, "shards"));
 	run->opt.shard = json_integer_value(json_object_get(args, "shard"));
 	run->host_trouble = json_integer_value(json_object_get(o, "host_trouble"));
-	snprintf(run->died_in, sizeof(run->died_in), "%s", text(o, "running"));
-	if (!*text(o, "boot_id") || !strcmp(text(o, "boot_id"), run->boot_id))
+	snprintf(run->died_in, sizeof(run->died_in), "%s", get_text(o, "running"));
+	if (!*get_text(o, "boot_id") || !strcmp(get_text(o, "boot_id"), run->boot_id))
 		*run->died_in = '\0';
 	note_lost_boot(run, dir);
 	json_decref(o);

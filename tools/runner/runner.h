@@ -147,6 +147,9 @@ void remove_tree(const char *path);
 bool read_line_file(const char *dir, const char *name, char *buf, size_t size);
 uint64_t env_ms(const char *name, uint64_t otherwise);
 const char *verdict_name(enum verdict v);
+enum verdict get_verdict(json_t *o);
+const char *get_text(json_t *o, const char *key);
+void set_text(json_t *o, const char *key, const char *value);
 bool copy_append(const char *from, int to);
 __printf(2, 3) void results_trouble(struct run *run, const char *fmt, ...);
 

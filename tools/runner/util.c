@@ -151,6 +151,30 @@ const char *verdict_name(enum verdict v)
 	return names[v];
 }
 
+enum verdict get_verdict(json_t *o)
+{
+	for (enum verdict v = VERDICT_PASS; v <= VERDICT_SKIP; v++)
+		if (!strcmp(get_text(o, "verdict"), verdict_name(v)))
+			return v;
+	return VERDICT_NONE;
+}
+
+/* "" if it is not there. */
+const char *get_text(json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+/* Bytes that are no UTF-8 can not be in JSON. */
+void set_text(json_t *o, const char *key, const char *value)
+{
+	json_t *s = json_string(value);
+
+	json_object_set_new(o, key, s ? s : json_string("(not text)"));
+}
+
 bool copy_append(const char *from, int to)
 {
 	char buf[65536];
