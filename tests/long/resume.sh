@@ -66,7 +66,10 @@ boot() { # NAME: the console in $tmp/NAME, what is on the disk in $tmp/NAME.d
 	debugfs -R "rdump / $tmp/$1.d" "$tmp/disk" 2>/dev/null
 	sed 's/^/# /' "$tmp/$1" | tail -n 40
 }
-verdicts() { jq -r '[.scenarios[] | "\(.name):\(.verdict)", (.failures[] | select(.known == null).fingerprint)] | join(" ")' "$tmp/$1.d/results/result.json"; }
+verdicts() {
+	jq -r '[.scenarios[] | "\(.name):\(.verdict)", (.failures[] | select(.known == null).fingerprint)] | join(" ")' \
+		"$tmp/$1.d/results/result.json"
+}
 
 boot first
 ok 'it died' like "$tmp/first" 'Kernel panic - not syncing: sysrq triggered crash'
