@@ -64,6 +64,8 @@ void vcpu_enter(struct kvm_vcpu *vcpu, struct run_outcome *o)
 			     my_signals.kicks != before.kicks);
 }
 
+static atomic_ulong longest_kick;	/* us */
+
 int vcpu_step(struct worker *w)
 {
 	struct kvm_vcpu *vcpu = w->run->vcpu[w->id];
@@ -80,6 +82,8 @@ int vcpu_step(struct worker *w)
 
 		switch (o.result) {
 		case RES_KICK:
+			count_longest(w->run->sh, "longest", "kick-us", &longest_kick,
+				      my_signals.kick_us);
 			if (atomic_load(&w->run->sh->ask_where))
 				arch_describe_vcpu(vcpu, w->ws->where, sizeof(w->ws->where));
 			continue;

@@ -92,6 +92,19 @@ out:
 		shared_unlock(sh);
 }
 
+void count_longest(struct shared *sh, const char *kind, const char *name, atomic_ulong *longest,
+		   unsigned long n)
+{
+	unsigned long was = atomic_load(longest);
+
+	while (n > was) {
+		if (!atomic_compare_exchange_weak(longest, &was, n))
+			continue;
+		count(sh, kind, name, n - was);
+		break;
+	}
+}
+
 void fail_setup(const char *known_issues, const char *kernel_release)
 {
 	char err[256];

@@ -59,6 +59,7 @@ struct worker_shared {
 	atomic_ulong progress;	/* goes up as long as the worker lives */
 	atomic_ulong injections;
 	atomic_ulong exits[NR_RESULTS];	/* vCPUs: by enum run_result */
+	atomic_ulong kicked_ns;	/* vCPUs: when the first kick was sent that has not arrived; or 0 */
 	atomic_uint ring_head;
 	char where[128];	/* written by a kicked vCPU when sh->ask_where is set */
 	struct op_record ring[RING_OPS];
@@ -253,6 +254,10 @@ void record_op(struct worker *w, const char *what, uint64_t gpa, uint32_t pages)
  * Context: any thread of the child. For what happens thousands of times a second, not millions.
  */
 void count(struct shared *sh, const char *kind, const char *name, unsigned long n);
+
+/* The same for a number that is the largest value seen; @longest is the caller's, one for each. */
+void count_longest(struct shared *sh, const char *kind, const char *name, atomic_ulong *longest,
+		   unsigned long n);
 
 /**
  * fail - an oracle found a broken rule

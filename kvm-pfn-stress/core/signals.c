@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "core/run.h"
 #include "core/signals.h"
 
 __thread struct thread_signals my_signals;
@@ -9,8 +10,11 @@ static __thread volatile bool expected;
 
 static void on_kick(int sig)
 {
+	uint64_t sent = me ? atomic_exchange(&me->ws->kicked_ns, 0) : 0;
+
 	(void)sig;
 	my_signals.kicks++;
+	my_signals.kick_us = sent ? (now_ns() - sent) / 1000 : 0;
 }
 
 static void on_sigbus(int sig, siginfo_t *info, void *ctx)

@@ -10,6 +10,7 @@
 
 struct thread_signals {
 	volatile unsigned long kicks;	/* SIGUSR1 */
+	volatile uint64_t kick_us;	/* how long the last one took to get here, 0: not known */
 	volatile unsigned long sigbus;	/* SIGBUS of which the rest is the last: */
 	volatile int code, lsb;
 	volatile uint64_t addr;

@@ -12,10 +12,12 @@
 static unsigned int kick_step(struct worker *w)
 {
 	struct shared *sh = w->run->sh;
-	unsigned int v = rng_below(&w->rng, w->run->nr_vcpus);
+	struct worker_shared *ws = &sh->worker[rng_below(&w->rng, w->run->nr_vcpus)];
+	unsigned long none = 0;
 
+	atomic_compare_exchange_strong(&ws->kicked_ns, &none, now_ns());
 	/* vCPU workers come first in the table (engine.c) */
-	return !syscall(SYS_tgkill, getpid(), atomic_load(&sh->worker[v].tid), SIGUSR1);
+	return !syscall(SYS_tgkill, getpid(), atomic_load(&ws->tid), SIGUSR1);
 }
 
 const struct injector_ops injector_kick = {
