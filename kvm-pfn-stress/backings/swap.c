@@ -7,15 +7,32 @@
 #include "core/disk.h"
 #include "core/knob.h"
 
+/* Pages of this process's devices, and of those what regions have now. */
+static uint64_t have, used;
+
+static uint64_t need(const struct region *r)
+{
+	return 4 * r->nr + 256;
+}
+
 static int swap_init(struct region *r)
 {
-	uint64_t pages = 4 * r->nr + 256;
 	struct shared *sh = r->run->sh;
 	char dev[32];
 
-	if (disk_create(sh, pages * GUEST_PAGE_SIZE, dev, sizeof(dev)))
-		return -1;
-	return knob_swapon(sh, dev, pages, sh->skip_reason, sizeof(sh->skip_reason)) ? 0 : -1;
+	if (used + need(r) > have) {
+		if (disk_create(sh, need(r) * GUEST_PAGE_SIZE, dev, sizeof(dev)) ||
+		    !knob_swapon(sh, dev, need(r), sh->skip_reason, sizeof(sh->skip_reason)))
+			return -1;
+		have += need(r);
+	}
+	used += need(r);
+	return 0;
+}
+
+static void swap_fini(struct region *r)
+{
+	used -= need(r);
 }
 
 const struct backing_ops backing_swap = {
@@ -24,5 +41,6 @@ const struct backing_ops backing_swap = {
 	.dontneed = DONTNEED_LOSES,
 	.exec = true,
 	.init = swap_init,
+	.fini = swap_fini,
 	.map = backing_map_anon,
 };

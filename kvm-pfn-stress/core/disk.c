@@ -68,13 +68,20 @@ static int unnamed_file(const char *dir)
 	return open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 }
 
-/* The mount is detached at once: the file alone keeps the file system. */
+/*
+ * The mount is detached at once: who has something open in it keeps the file system. As long as there is
+ * room, further files of this process go to the same one.
+ */
 static int own_file_system(struct shared *sh, uint64_t bytes)
 {
+	static int dir_fd = -1;
+	static uint64_t room;
 	char dev[32], dir[] = "/tmp/kvm-pfn-stress-XXXXXX";
 	char *mkfs[] = { "mke2fs", "-F", "-b", "4096", dev, NULL };
 	int fd = -1;
 
+	if (dir_fd >= 0 && bytes <= room)
+		return openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (disk_create(sh, 2 * bytes + (8 << 20), dev, sizeof(dev)) ||
 	    !knob_module(sh, "ext4", "/sys/fs/ext4", NULL, sh->skip_reason, sizeof(sh->skip_reason)))
 		return -1;
@@ -88,8 +95,12 @@ static int own_file_system(struct shared *sh, uint64_t bytes)
 		skip(sh, "mount", dev);
 	} else {
 		fd = unnamed_file(dir);
-		if (fd < 0)
+		if (fd < 0) {
 			skip(sh, "open", dir);
+		} else if (dir_fd < 0) {
+			dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+			room = bytes;	/* and as much again */
+		}
 		umount2(dir, MNT_DETACH);
 	}
 	rmdir(dir);

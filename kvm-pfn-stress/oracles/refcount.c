@@ -26,6 +26,8 @@ static int lru_refs(struct region *r, unsigned int page, char *buf, size_t len, 
 	p.pfn = poison_pfn_of(region_hva(r) + page * GUEST_PAGE_SIZE);
 	if (!p.pfn || helper_pfn(r->run->helper_fd, &p) || (p.flags & PFNH_PG_ZERO))
 		return 0;
+	if (!p.mapcount && !(p.flags & PFNH_PG_ANON))
+		return 0;	/* the huge zero page: mapped, and counts no mappings */
 	*pfn = p.pfn;
 	want = p.mapcount;
 	/* page cache and swap cache hold a reference for each page of a folio, buffers one */

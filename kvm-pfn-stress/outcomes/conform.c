@@ -8,6 +8,7 @@
  * deleted after it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #include "core/compat.h"
 #include "arch/arch.h"
 #include "consumers/vcpu.h"
+#include "consumers/xen.h"
 #include "core/cpus.h"
 #include "core/helper.h"
 #include "core/poison.h"
@@ -89,6 +91,7 @@ struct conform {
 	unsigned int caps;
 	timer_t kick;
 	bool mapped;		/* the guest has page tables for the test page */
+	bool xen;		/* xen_enable() */
 };
 
 /* The access is over, or the vCPU is lost. */
@@ -229,23 +232,9 @@ out:
 	arm(cf, false);
 }
 
-static void pre_fault(struct conform *cf, uint64_t gpa, struct answer *a)
+/* The answer of an ioctl. */
+static void answered(struct answer *a, int err, bool sigbus, bool loop)
 {
-	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = GUEST_PAGE_SIZE };
-	struct thread_signals before = my_signals;
-	struct effort since = effort_now();
-	bool sigbus, loop = false;
-	int err;
-
-	memset(a, 0, sizeof(*a));
-	arm(cf, true);
-	do {
-		err = ioctl(cf->vcpu->fd, KVM_PRE_FAULT_MEMORY, &range) ? errno : 0;
-		sigbus = my_signals.sigbus != before.sigbus;
-		loop = err == EINTR && !sigbus && loops(&since);
-	} while (err == EINTR && !sigbus && !loop && my_signals.kicks != before.kicks);
-	arm(cf, false);
-	worker_progress(cf->w);
 	a->first.err = err;
 	a->first.sig_code = my_signals.code;
 	a->first.sig_addr = my_signals.addr;
@@ -274,6 +263,53 @@ static void pre_fault(struct conform *cf, uint64_t gpa, struct answer *a)
 	}
 	a->seen = RES_BIT(a->first.result);
 	a->over = true;
+}
+
+static void pre_fault(struct conform *cf, uint64_t gpa, struct answer *a)
+{
+	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = GUEST_PAGE_SIZE };
+	struct thread_signals before = my_signals;
+	struct effort since = effort_now();
+	bool sigbus, loop = false;
+	int err;
+
+	memset(a, 0, sizeof(*a));
+	arm(cf, true);
+	do {
+		err = ioctl(cf->vcpu->fd, KVM_PRE_FAULT_MEMORY, &range) ? errno : 0;
+		sigbus = my_signals.sigbus != before.sigbus;
+		loop = err == EINTR && !sigbus && loops(&since);
+	} while (err == EINTR && !sigbus && !loop && my_signals.kicks != before.kicks);
+	arm(cf, false);
+	worker_progress(cf->w);
+	answered(a, err, sigbus, loop);
+}
+
+/* Only that it is activated: nothing is written until KVM_RUN, and then it is gone. */
+static void pfncache(struct conform *cf, uint64_t gpa, struct answer *a)
+{
+	struct thread_signals before = my_signals;
+	int err;
+
+	memset(a, 0, sizeof(*a));
+	err = xen_vcpu_info_gpa(cf->vcpu, gpa);
+	answered(a, err, my_signals.sigbus != before.sigbus, false);
+	xen_vcpu_info_gpa(cf->vcpu, ~0ull);
+}
+
+static void new_vcpu(struct answer *a)
+{
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), vm, vcpu;
+
+	memset(a, 0, sizeof(*a));
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	TEST_ASSERT(vm >= 0, "KVM_CREATE_VM: %s", strerror(errno));
+	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	answered(a, vcpu < 0 ? errno : 0, false, false);
+	if (vcpu >= 0)
+		close(vcpu);
+	close(vm);
+	close(kvm);
 }
 
 static void guest_access(struct conform *cf, enum access_op op, uint64_t gva, uint64_t val,
@@ -413,7 +449,13 @@ static void check_mended(struct conform *cf, const struct outcome_cell *c, struc
 
 	*(volatile uint64_t *)(st->hva + PAGE_OWN_OFF(0)) = 0;
 	state_mend(st);
-	guest_access(cf, c->op, st->r->gpa + REGION_GVA_OFFSET + place_of(c->op), val, &a);
+	if (c->consumer == CONS_NEW_VCPU) {
+		new_vcpu(&a);
+		if (a.first.result == RES_UCALL)
+			return;
+	} else {
+		guest_access(cf, c->op, st->r->gpa + REGION_GVA_OFFSET + place_of(c->op), val, &a);
+	}
 	if (a.first.result == RES_UCALL && content_right(cf, c, st, val, res))
 		return;
 	if (a.first.result != RES_UCALL)
@@ -433,13 +475,61 @@ static const char *unsupported(const struct outcome_cell *c)
 {
 	if (c->consumer == CONS_PREFAULT && kvm_check_cap(KVM_CAP_PRE_FAULT_MEMORY) <= 0)
 		return "KVM_PRE_FAULT_MEMORY is not there (6.11)";
+	if (c->consumer == CONS_PFNCACHE)
+		return xen_unsupported(false);
 	return NULL;
 }
 
 static void memslot(struct conform *cf, const struct state *st, bool there)
 {
-	vm_set_user_memory_region(cf->run->vm, CELL_SLOT, there ? st->slot_flags : 0, st->r->gpa,
-				  there ? region_bytes(st->r, st->r->nr) : 0, (void *)st->hva);
+	st->r->slot = CELL_SLOT;
+	st->r->slot_flags |= st->slot_flags;
+	TEST_ASSERT(!region_set_slots(st->r, there ? st->hva : 0), "memslot: %s", strerror(errno));
+}
+
+#define SERIES	24
+
+/* Several accesses of one page, one of which fails now and then: by the policy, and no other. */
+static void series(struct conform *cf, const struct outcome_cell *c, struct state *st,
+		   const struct outcome_row *row, uint64_t val, struct cell_result *res)
+{
+	uint64_t failed = 0;
+	struct answer a;
+	unsigned int i;
+
+	for (i = 0; i < SERIES && res->verdict != CELL_FAIL; i++) {
+		state_again(st);
+		guest_access(cf, c->op, st->r->gpa + REGION_GVA_OFFSET + place_of(c->op), val, &a);
+		failed |= (uint64_t)(a.first.result != RES_UCALL) << i;
+		judge(cf, c, st, row, &a, val, res);
+		if (!a.over)
+			_exit(1);
+	}
+	if (res->verdict == CELL_FAIL)
+		return;
+	say(res, "%d of %u", __builtin_popcountll(failed), SERIES);
+	if (state_series_right(st, SERIES, failed))
+		return;
+	say(res, "answers 0x%lx, first one last, are not those of the policy", failed);
+	broken(cf, c, st, res, ORACLE_SUITE, "not-injected", outcome_states[c->state].name);
+}
+
+static void access_of(struct conform *cf, const struct outcome_cell *c, const struct state *st,
+		      uint64_t val, struct answer *a)
+{
+	switch (c->consumer) {
+	case CONS_PREFAULT:
+		pre_fault(cf, st->r->gpa, a);
+		break;
+	case CONS_PFNCACHE:
+		pfncache(cf, st->r->gpa, a);
+		break;
+	case CONS_NEW_VCPU:
+		new_vcpu(a);
+		break;
+	default:
+		guest_access(cf, c->op, st->r->gpa + REGION_GVA_OFFSET + place_of(c->op), val, a);
+	}
 }
 
 static void one_access(struct conform *cf, const struct outcome_cell *c, struct state *st,
@@ -453,6 +543,10 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 	if (!cf->mapped)
 		virt_map(cf->run->vm, st->r->gpa + REGION_GVA_OFFSET, st->r->gpa, 1);
 	cf->mapped = true;
+	if (c->consumer == CONS_PFNCACHE && !cf->xen) {
+		xen_enable(cf->run->vm);
+		cf->xen = true;
+	}
 	if (!st->no_slot)
 		memslot(cf, st, true);
 	if (st->stale_root) {
@@ -464,12 +558,15 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 		good_store(cf, &a);
 	}
 
+	if (state_series(st)) {
+		series(cf, c, st, row, val, res);
+		memslot(cf, st, false);
+		return;
+	}
 	state_hold(st, true);
-	if (c->consumer == CONS_PREFAULT)
-		pre_fault(cf, st->r->gpa, &a);
-	else
-		guest_access(cf, c->op, st->r->gpa + REGION_GVA_OFFSET + place_of(c->op), val, &a);
+	access_of(cf, c, st, val, &a);
 	state_hold(st, false);
+	state_map(st);
 
 	if (state_mendable(st) && !state_fired(st)) {
 		say(res, "%s", run_result_names[a.first.result]);

@@ -85,7 +85,7 @@ static void fill(struct state *st)
 	arch_fill((void *)st->hva, st->content);
 }
 
-/* The PTEs go, the pages stay. */
+/* The PTEs go, the pages of a file stay. */
 static bool drop_ptes(struct state *st)
 {
 	int err;
@@ -105,7 +105,7 @@ static bool protect(struct state *st, int prot)
 /* A page that is there, but has no PTE; of private memory one that is not there. */
 static bool absent(struct state *st)
 {
-	if (st->r->fd < 0)
+	if (st->r->ops->dontneed == DONTNEED_LOSES)
 		return true;
 	fill(st);
 	return drop_ptes(st);
@@ -136,6 +136,68 @@ static void heal(struct state *st)
 		backing_punch(st->r, 0, 1);
 	madvise((void *)st->hva, region_bytes(st->r, 1), MADV_DONTNEED);
 	poison_undo(st->run->sh, st->poison, true);	/* if not, the supervisor tries again */
+}
+
+/* One huge page, to begin with: its pages stand one behind the other. */
+static bool huge(struct state *st)
+{
+	unsigned int n = st->r->ops->huge;
+	uint64_t first = 0, last = 0;
+
+	pagemap_read(st->hva, 1, &first);
+	pagemap_read(st->hva + (n - 1) * GUEST_PAGE_SIZE, 1, &last);
+	errno = ENOMEM;
+	return (pm_pfn(first) && !(pm_pfn(first) % n) && pm_pfn(last) == pm_pfn(first) + n - 1) ||
+	       cannot(st, "huge page");
+}
+
+/* What concerns a part of it makes small PTEs, of the same pages. */
+static bool split(struct state *st)
+{
+	void *second = (void *)(st->hva + GUEST_PAGE_SIZE);
+
+	fill(st);
+	return huge(st) &&
+	       ((!mprotect(second, GUEST_PAGE_SIZE, PROT_READ) &&
+		 !mprotect(second, GUEST_PAGE_SIZE, PROT_READ | PROT_WRITE)) ||
+		cannot(st, "mprotect")) && huge(st);
+}
+
+static bool write_back(struct state *st)
+{
+	fill(st);
+	return !msync((void *)st->hva, GUEST_PAGE_SIZE, MS_SYNC) || cannot(st, "msync");
+}
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT	21	/* 5.4 */
+#endif
+
+#define PAGEOUT_TRIES	100
+
+/* Of a file: out of the page cache as well. */
+static bool paged_out(struct state *st)
+{
+	bool file = st->r->fd >= 0;
+	unsigned char cached = 1;
+	uint64_t e = PM_PRESENT;
+	unsigned int i;
+
+	for (i = 0; i < PAGEOUT_TRIES; i++) {
+		if (file ? !cached : !!(e & PM_SWAP))
+			return true;
+		usleep(i * 100);
+		worker_progress(me);
+		if (!i && !write_back(st))
+			return false;
+		if (madvise((void *)st->hva, GUEST_PAGE_SIZE, MADV_PAGEOUT))
+			return cannot(st, "MADV_PAGEOUT");
+		pagemap_read(st->hva, 1, &e);
+		if (file && mincore((void *)st->hva, GUEST_PAGE_SIZE, &cached))
+			return cannot(st, "mincore");
+	}
+	errno = ETIMEDOUT;
+	return cannot(st, "the page stays in memory");
 }
 
 #define KSM		"/sys/kernel/mm/ksm/"
@@ -195,19 +257,18 @@ static int marked_fd(void)
 	return fd;
 }
 
-static bool inject(struct state *st, enum pfnh_hook hook, int error, unsigned int flags,
-		   unsigned int burst)
+static bool inject_by(struct state *st, enum pfnh_hook hook, int error, unsigned int flags,
+		      unsigned int burst, const struct pfnh_policy *policy)
 {
-	struct pfnh_inject in = { .hook = hook, .error = error, .flags = flags, .burst = burst };
+	struct pfnh_inject in = { .hook = hook, .error = error, .flags = flags, .burst = burst,
+		.policy = *policy };
 	struct pfnh_hook_info info = { .hook = hook };
 
-	if (hook != PFNH_TOPUP) {
+	if (hook != PFNH_TOPUP && hook != PFNH_VCPU_MEM) {
 		in.start = st->hva;
 		in.end = st->hva + GUEST_PAGE_SIZE;
 	}
 	in.tid = syscall(SYS_gettid);
-	if (burst)
-		in.policy = (struct pfnh_policy){ .when = PFNH_TIMES, .n = 1 };
 	if (marked_fd() < 0)
 		return cannot(st, PFNH_DEVICE);
 	st->rule = ioctl(marked_fd(), PFNH_INJECT, &in);
@@ -215,6 +276,67 @@ static bool inject(struct state *st, enum pfnh_hook hook, int error, unsigned in
 		return true;
 	ioctl(marked_fd(), PFNH_HOOK_INFO, &info);
 	return cannot(st, info.symbol[0] ? info.symbol : "PFNH_INJECT");
+}
+
+/* Each time, or with a burst once. */
+static bool inject(struct state *st, enum pfnh_hook hook, int error, unsigned int flags,
+		   unsigned int burst)
+{
+	static const struct pfnh_policy always, once = { .when = PFNH_TIMES, .n = 1 };
+
+	return inject_by(st, hook, error, flags, burst, burst ? &once : &always);
+}
+
+/* What must fire when, in a series of accesses: random by the count of what fired alone. */
+static const struct series {
+	enum outcome_state state;
+	struct pfnh_policy policy;
+} all_series[] = {
+	{ ST_GUP_TIMES, { .when = PFNH_TIMES, .n = 3 } },
+	{ ST_GUP_EVERY, { .when = PFNH_EVERY, .n = 3 } },
+	{ ST_GUP_RANDOM, { .when = PFNH_RANDOM, .n = 500000, .seed = 1 } },
+};
+
+static const struct pfnh_policy *policy_of(const struct state *st)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(all_series) / sizeof(*all_series); i++)
+		if (all_series[i].state == st->cell->state)
+			return &all_series[i].policy;
+	return NULL;
+}
+
+bool state_series(const struct state *st)
+{
+	return policy_of(st);
+}
+
+void state_again(struct state *st)
+{
+	madvise((void *)st->hva, GUEST_PAGE_SIZE, MADV_DONTNEED);
+	fill(st);
+}
+
+bool state_series_right(const struct state *st, unsigned int nr, uint64_t failed)
+{
+	const struct pfnh_policy *p = policy_of(st);
+	struct pfnh_inject_info info = { .id = st->rule };
+	uint64_t want = 0;
+	unsigned int i;
+
+	if (ioctl(marked_fd(), PFNH_INJECT_INFO, &info) ||
+	    info.fired != (unsigned int)__builtin_popcountll(failed))
+		return false;
+	/* one that can't fire any more does not look */
+	if (p->when != PFNH_TIMES && info.seen != nr)
+		return false;
+	if (p->when == PFNH_RANDOM)
+		return info.fired && info.fired < nr;
+	for (i = 0; i < nr; i++)
+		if (p->when == PFNH_TIMES ? i < p->n : !((i + 1) % p->n))
+			want |= 1ull << i;
+	return failed == want;
 }
 
 bool state_mendable(const struct state *st)
@@ -291,7 +413,7 @@ bool state_enter(struct state *st)
 		return false;
 	}
 	st->run->nr_pages = 0;
-	st->r = region_create(st->run, ops, region_pages(ops, CELL_PAGES));
+	st->r = region_create(st->run, ops, region_pages(ops, ops->huge ? ops->huge : CELL_PAGES));
 	if (!st->r)
 		return false;
 	st->hva = region_hva(st->r);
@@ -299,7 +421,7 @@ bool state_enter(struct state *st)
 	switch (c->state) {
 	case ST_PRESENT:
 		fill(st);
-		return true;
+		return !(c->backing->props & P_HUGE) || huge(st);
 	case ST_ABSENT:
 		return true;
 	case ST_NOT_MAPPED:
@@ -313,6 +435,12 @@ bool state_enter(struct state *st)
 		return merge(st);
 	case ST_COW:
 		return share(st);
+	case ST_SPLIT:
+		return split(st);
+	case ST_CLEAN:
+		return write_back(st);
+	case ST_PAGED_OUT:
+		return paged_out(st);
 	case ST_PROT_READ:
 		fill(st);
 		return protect(st, PROT_READ);
@@ -377,6 +505,11 @@ bool state_enter(struct state *st)
 	case ST_GUP_NOWAIT_0:
 		fill(st);
 		return inject(st, PFNH_GUP, 0, PFNH_INJECT_NOWAIT, 0);
+	case ST_GUP_TIMES:
+	case ST_GUP_EVERY:
+	case ST_GUP_RANDOM:
+		fill(st);
+		return inject_by(st, PFNH_GUP, -EHWPOISON, 0, 0, policy_of(st));
 	case ST_FIXUP_EFAULT:
 		return absent(st) && inject(st, PFNH_FIXUP, -EFAULT, 0, 0);
 	case ST_FIXUP_ENOMEM:
@@ -398,11 +531,19 @@ bool state_enter(struct state *st)
 			return false;
 		state_mend(st);
 		return true;
+	case ST_VCPU_ENOMEM:
+		return inject(st, PFNH_VCPU_MEM, -ENOMEM, 0, 1);
 	case NR_STATES:
 		break;
 	}
 	errno = EINVAL;
 	return cannot(st, "state");
+}
+
+void state_map(struct state *st)
+{
+	if (st->cell->backing->props & P_GMEM)
+		drop_ptes(st);
 }
 
 void state_hold(struct state *st, bool on)

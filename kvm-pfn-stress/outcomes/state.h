@@ -37,6 +37,18 @@ bool state_enter(struct state *st);
 /* What holds during the access only: signal masks and handlers, errors without an address. */
 void state_hold(struct state *st, bool on);
 
+/* Is the cell about a series of accesses, some of which fail? */
+bool state_series(const struct state *st);
+
+/* The page is as it was before, for the next access of a series. */
+void state_again(struct state *st);
+
+/* Did those fail that had to? @failed: a bit for each of @nr accesses, at most 64. */
+bool state_series_right(const struct state *st, unsigned int nr, uint64_t failed);
+
+/* After the access: the host can look at the page again, where that changes nothing for the guest. */
+void state_map(struct state *st);
+
 /* After a refused access: is the page as it was, as far as the host can see? */
 bool state_untouched(const struct state *st);
 

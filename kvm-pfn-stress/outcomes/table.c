@@ -13,6 +13,7 @@
 #define R(n)		RES_BIT(RES_##n)
 #define VCPU		(1u << CONS_VCPU)
 #define PREFAULT	(1u << CONS_PREFAULT)
+#define PFNCACHE	(1u << CONS_PFNCACHE)
 #define WRITES		(1u << OP_STORE | 1u << OP_RMW)
 
 const char *const run_result_names[NR_RESULTS] = {
@@ -35,6 +36,8 @@ const char *const run_result_names[NR_RESULTS] = {
 const char *const outcome_consumers[NR_CONSUMERS] = {
 	[CONS_VCPU] = "vcpu",
 	[CONS_PREFAULT] = "prefault",
+	[CONS_PFNCACHE] = "pfncache",
+	[CONS_NEW_VCPU] = "new-vcpu",
 };
 
 const char *const outcome_ops[OP_NR] = { "load", "store", "rmw", "exec" };
@@ -45,14 +48,20 @@ const struct outcome_state_def outcome_states[NR_STATES] = {
 	[ST_ABSENT] = { "absent", "nobody has touched the page yet", PS_MAPPED,
 		.needs = P_DEMAND, .lacks = P_OWN },
 	[ST_NOT_MAPPED] = { "not-mapped", "the page is there, the host's PTE is not", PS_MAPPED,
-		.needs = P_HANDLER, .lacks = P_PRIVATE | P_OWN },
+		.needs = P_HANDLER, .lacks = P_ANON | P_OWN },
 	[ST_ZERO_PAGE] = { "zero-page", "the host has only read it: the shared zero page",
 		PS_MAPPED,
-		.needs = P_PRIVATE, .lacks = P_OWN },
+		.needs = P_COW, .lacks = P_OWN },
 	[ST_KSM] = { "ksm", "merged with an equal page by KSM", PS_MAPPED,
 		.needs = P_PRIVATE, .lacks = P_OWN },
 	[ST_COW] = { "cow", "shared with a child process since fork()", PS_MAPPED,
-		.needs = P_PRIVATE, .lacks = P_OWN },
+		.needs = P_COW, .lacks = P_OWN },
+	[ST_SPLIT] = { "split", "part of a huge page that the host maps by small PTEs", PS_MAPPED,
+		.needs = P_HUGE },
+	[ST_CLEAN] = { "clean", "written back: a store has to make it dirty again", PS_MAPPED,
+		.needs = P_DISK },
+	[ST_PAGED_OUT] = { "paged-out", "in swap, or on the disk only", PS_MAPPED,
+		.needs = P_RECLAIM },
 	[ST_PROT_READ] = { "prot-read", "PROT_READ, the host has read the page", PS_READONLY,
 		.lacks = P_OWN },
 	[ST_PROT_READ_ABSENT] = { "prot-read-absent", "PROT_READ, no PTE", PS_READONLY,
@@ -78,7 +87,7 @@ const struct outcome_state_def outcome_states[NR_STATES] = {
 		PS_POISON, .alone = true, .needs = P_POISON | P_PRIVATE, .lacks = P_OWN },
 	[ST_NO_SLOT] = { "no-slot", "no memslot", PS_NOSLOT, .needs = P_PRIVATE, .lacks = P_OWN },
 	[ST_RO_SLOT] = { "ro-slot", "a memslot with KVM_MEM_READONLY", PS_ROSLOT,
-		.lacks = P_OWN },
+		.lacks = P_OWN | P_GMEM },
 	[ST_SLOT_CHANGED] = { "slot-changed",
 		"the memslot was deleted and added again, and the vCPU has not run since",
 		PS_MAPPED, .alone = true, .needs = P_PRIVATE, .lacks = P_OWN },
@@ -107,6 +116,12 @@ const struct outcome_state_def outcome_states[NR_STATES] = {
 			PS_HOLE, P_INJECT_GUP),
 	[ST_GUP_NOWAIT_0] = INJECTED("gup-nowait-0", "... no page to calls with FOLL_NOWAIT",
 			PS_MAPPED, P_INJECT_GUP),
+	[ST_GUP_TIMES] = INJECTED("gup-times", "... -EHWPOISON three times, and then never again",
+			PS_MAPPED, P_INJECT_GUP),
+	[ST_GUP_EVERY] = INJECTED("gup-every", "... -EHWPOISON every third time",
+			PS_MAPPED, P_INJECT_GUP),
+	[ST_GUP_RANDOM] = INJECTED("gup-random", "... -EHWPOISON every other time, at random",
+			PS_MAPPED, P_INJECT_GUP),
 	[ST_FIXUP_EFAULT] = INJECTED("fixup-efault", "fixup_user_fault() gives -EFAULT",
 			PS_HOLE, P_INJECT_PTE),
 	[ST_FIXUP_ENOMEM] = INJECTED("fixup-enomem", "... -ENOMEM",
@@ -122,18 +137,30 @@ const struct outcome_state_def outcome_states[NR_STATES] = {
 			PS_MAPPED, P_INJECT_PTE),
 	[ST_TOPUP_ENOMEM] = INJECTED("topup-enomem", "no memory for KVM's page tables",
 			PS_HOLE, P_INJECT_GUP),
+	[ST_VCPU_ENOMEM] = INJECTED("vcpu-enomem", "no memory for a new vCPU's shadow MMU",
+			PS_HOLE, P_INJECT_GUP),
 #undef INJECTED
 };
 
 const struct outcome_backing outcome_backings[] = {
 	{ "anon", NULL, "anon", "private anonymous memory",
-	  P_GUP | P_DEMAND | P_HANDLER | P_PRIVATE | P_POISON },
+	  P_GUP | P_DEMAND | P_HANDLER | P_PRIVATE | P_ANON | P_COW | P_POISON },
+	{ "thp", NULL, "huge", "transparent huge pages of 2 MiB",
+	  P_GUP | P_DEMAND | P_HANDLER | P_ANON | P_COW | P_HUGE | P_POISON | P_BRIEF },
+	{ "swap", NULL, "swap", "private anonymous memory, and swap",
+	  P_GUP | P_DEMAND | P_HANDLER | P_ANON | P_COW | P_RECLAIM | P_POISON | P_BRIEF },
 	{ "memfd", NULL, "file", "a shared memfd",
 	  P_GUP | P_DEMAND | P_HANDLER | P_FILE | P_POISON },
+	{ "shmem", NULL, "shmem", "shared anonymous memory",
+	  P_GUP | P_DEMAND | P_HANDLER | P_BRIEF },
+	{ "file", NULL, "disk", "a file on a disk",
+	  P_GUP | P_DEMAND | P_HANDLER | P_FILE | P_DISK | P_RECLAIM | P_BRIEF },
+	{ "guest-memfd", NULL, "guest-memfd", "guest_memfd that the host can map as well",
+	  P_GUP | P_DEMAND | P_HANDLER | P_GMEM | P_BRIEF },
 	{ "memfd-secret", NULL, "secret", "memfd_secret(): not even in the kernel's direct map",
 	  P_DEMAND | P_HANDLER | P_SECRET },
 	{ "hugetlb", NULL, "hugetlb", "hugetlb pages of 2 MiB",
-	  P_GUP | P_DEMAND | P_HANDLER | P_POISON },
+	  P_GUP | P_DEMAND | P_HANDLER | P_ANON | P_POISON },
 	{ "pfnmap-remap", NULL, "pfnmap", "VM_PFNMAP by remap_pfn_range()", P_REMAPPED },
 	{ "pfnmap-fault", NULL, "pfnmap", "VM_PFNMAP by a fault handler", P_REMAPPED | P_HANDLER },
 	{ "pfnmap-tail", NULL, "pfnmap", "VM_PFNMAP of pages whose refcount is 0",
@@ -160,10 +187,30 @@ const struct outcome_backing outcome_backings[] = {
 const unsigned int outcome_nr_backings = ARRAY_LEN(outcome_backings);
 
 #define ACCESSIBLE	(S(PRESENT) | S(ABSENT) | S(NOT_MAPPED) | S(ZERO_PAGE) | S(KSM) | S(COW) | \
-			 S(SLOT_CHANGED))
+			 S(SLOT_CHANGED) | S(SPLIT) | S(CLEAN) | S(PAGED_OUT))
+#define BAD_PAGE	(S(POISON) | S(POISON_BLOCKED) | S(POISON_IGNORED))
+#define BAD_GUP		(S(GUP_EHWPOISON) | S(GUP_EAGAIN) | S(GUP_EINTR) | S(GUP_EFAULT) | \
+			 S(GUP_ENOMEM))
 
 /* The first row that matches is the answer. */
 const struct outcome_row outcome_rows[] = {
+	{ .consumers = 1u << CONS_NEW_VCPU, .allowed = R(ENOMEM),
+	  .why = "kvm_arch_vcpu_create(): kvm_mmu_create() fails, the errno goes to user space" },
+
+	/* guest_memfd: not the host's mapping, but the file has the last word */
+	{ .consumers = VCPU | PREFAULT, .needs = P_GMEM, .allowed = R(UCALL),
+	  .why = "kvm_mmu_faultin_pfn_gmem() does not look at the VMA" },
+
+	/* gfn_to_pfn_cache: always for writing, by the address, and any error is EFAULT */
+	{ .consumers = PFNCACHE, .states = S(NO_SLOT) | S(RO_SLOT), .allowed = R(EFAULT),
+	  .why = "__kvm_gpc_refresh(): kvm_is_error_hva()" },
+	{ .consumers = PFNCACHE, .states = S(PROT_READ) | S(PROT_READ_ABSENT) | S(RO_PTE) |
+					   S(RO_PTE_UPGRADE), .allowed = R(EFAULT),
+	  .why = "hva_to_pfn_retry(): is_error_noslot_pfn() of KVM_PFN_ERR_FAULT or _RO_FAULT" },
+	{ .consumers = PFNCACHE, .states = BAD_PAGE | BAD_GUP | S(HANDLER_HWPOISON),
+	  .allowed = R(EFAULT),
+	  .why = "hva_to_pfn_retry(): is_error_noslot_pfn(), no signal is sent" },
+
 	/* what is not there, or must not be touched at all */
 	{ .consumers = VCPU, .states = S(NO_SLOT), .ops = 1u << OP_EXEC, .allowed = R(INTERNAL),
 	  .why = "x86_emulate_instruction() can't fetch from MMIO: handle_emulation_failure()" },
@@ -212,6 +259,8 @@ const struct outcome_row outcome_rows[] = {
 	{ .states = S(GUP_EAGAIN) | S(GUP_EINTR) | S(GUP_EFAULT) | S(GUP_ENOMEM),
 	  .allowed = R(EFAULT),
 	  .why = "hva_to_pfn(): any other error is KVM_PFN_ERR_FAULT" },
+	{ .states = S(GUP_TIMES) | S(GUP_EVERY) | S(GUP_RANDOM), .allowed = R(SIGBUS) | R(UCALL),
+	  .why = "what was not injected into is as ever, and what failed can be had again" },
 	{ .states = S(GUP_NOWAIT_0), .allowed = R(UCALL),
 	  .why = "KVM_PFN_ERR_NEEDS_IO (until 6.12 *async); then GUP may wait" },
 	{ .states = S(FIXUP_EFAULT) | S(FIXUP_ENOMEM) | S(FIXUP_EINTR), .allowed = R(EFAULT),
@@ -278,10 +327,30 @@ static bool state_fits(enum outcome_state s, unsigned int props)
 	return (props & d->needs) == d->needs && !(props & d->lacks);
 }
 
-/* A pre-fault is always a read, and only that. */
-static bool op_fits(enum outcome_consumer c, enum access_op op)
+/*
+ * A pre-fault is always a read, a pfncache always for writing, and it asks neither without waiting nor
+ * for page tables.
+ */
+static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_state s,
+		      enum access_op op)
 {
-	return c != CONS_PREFAULT || op == OP_LOAD;
+	const uint64_t series = S(GUP_TIMES) | S(GUP_EVERY) | S(GUP_RANDOM);
+
+	switch (c) {
+	case CONS_VCPU:
+		return s != ST_VCPU_ENOMEM &&
+		       (!(props & P_BRIEF) || op == OP_LOAD || op == OP_STORE);
+	case CONS_PREFAULT:
+		return s != ST_VCPU_ENOMEM && op == OP_LOAD && !(1ull << s & series);
+	case CONS_PFNCACHE:
+		return op == OP_STORE && !(1ull << s & (series | S(GUP_NOWAIT_0) | S(TOPUP_ENOMEM) |
+							S(VCPU_ENOMEM) | S(SLOT_CHANGED)));
+	case CONS_NEW_VCPU:
+		return s == ST_VCPU_ENOMEM && op == OP_LOAD;
+	case NR_CONSUMERS:
+		break;
+	}
+	return false;
 }
 
 unsigned int outcome_cells(const char *group, struct outcome_cell *cells)
@@ -296,7 +365,7 @@ unsigned int outcome_cells(const char *group, struct outcome_cell *cells)
 		for (c = 0; c < NR_CONSUMERS; c++)
 			for (s = 0; s < NR_STATES; s++)
 				for (op = 0; op < OP_NR; op++) {
-					if (!state_fits(s, ob->props) || !op_fits(c, op))
+					if (!state_fits(s, ob->props) || !cell_fits(c, ob->props, s, op))
 						continue;
 					if (cells)
 						cells[n] = (struct outcome_cell){ c, ob, s, op };

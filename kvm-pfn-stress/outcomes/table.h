@@ -43,6 +43,8 @@ extern const char *const run_result_names[NR_RESULTS];
 enum outcome_consumer {
 	CONS_VCPU,	/* an access of the guest: KVM_RUN */
 	CONS_PREFAULT,	/* KVM_PRE_FAULT_MEMORY */
+	CONS_PFNCACHE,	/* a gfn_to_pfn_cache is activated: KVM_XEN_VCPU_SET_ATTR */
+	CONS_NEW_VCPU,	/* KVM_CREATE_VCPU, in a VM of its own */
 	NR_CONSUMERS
 };
 
@@ -54,6 +56,9 @@ enum outcome_state {
 	ST_ZERO_PAGE,		/* the host has read it only */
 	ST_KSM,			/* merged */
 	ST_COW,			/* shared with a child after fork() */
+	ST_SPLIT,		/* a huge page, mapped by small PTEs */
+	ST_CLEAN,		/* written back to the disk */
+	ST_PAGED_OUT,		/* in swap, or on the disk only */
 	ST_PROT_READ,
 	ST_PROT_READ_ABSENT,
 	ST_RO_PTE,		/* read-only PTE, writable VMA; a write fault is refused */
@@ -82,6 +87,9 @@ enum outcome_state {
 	ST_GUP_EFAULT,
 	ST_GUP_ENOMEM,
 	ST_GUP_NOWAIT_0,
+	ST_GUP_TIMES,		/* by each policy, several accesses */
+	ST_GUP_EVERY,
+	ST_GUP_RANDOM,
 	ST_FIXUP_EFAULT,
 	ST_FIXUP_ENOMEM,
 	ST_FIXUP_EINTR,
@@ -89,6 +97,7 @@ enum outcome_state {
 	ST_FOLLOW_ONCE,
 	ST_FOLLOW_TWICE,
 	ST_TOPUP_ENOMEM,
+	ST_VCPU_ENOMEM,
 	NR_STATES
 };
 
@@ -118,6 +127,13 @@ struct outcome_state_def {
 #define P_INJECT_PTE	(1u << 13)	/* fixup_user_fault() and follow_pfnmap_start() do */
 #define P_OWN		(1u << 14)	/* here for its own states only */
 #define P_SECRET	(1u << 15)	/* memfd_secret */
+#define P_ANON		(1u << 16)	/* private: what is unmapped is gone */
+#define P_COW		(1u << 17)	/* ... copied by whoever writes first */
+#define P_HUGE		(1u << 18)	/* the host maps it huge, and can split the mapping */
+#define P_DISK		(1u << 19)	/* a file that is written back */
+#define P_RECLAIM	(1u << 20)	/* can be paged out */
+#define P_GMEM		(1u << 21)	/* guest_memfd: vCPUs get pages of the file, whatever is mapped */
+#define P_BRIEF		(1u << 22)	/* loads and stores only: the page is like those of others */
 
 /* What kernels differ in; found by probing (probe.c). */
 #define C_UNREFCOUNTED	(1u << 0)	/* maps pages without a refcount (6.13) */
