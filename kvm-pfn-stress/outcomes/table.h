@@ -132,7 +132,7 @@ struct outcome_state_def {
 #define P_HUGE		(1u << 18)	/* the host maps it huge, and can split the mapping */
 #define P_DISK		(1u << 19)	/* a file that is written back */
 #define P_RECLAIM	(1u << 20)	/* can be paged out */
-#define P_GMEM		(1u << 21)	/* guest_memfd: vCPUs get pages of the file, whatever is mapped */
+#define P_GMEM		(1u << 21)	/* guest_memfd: vCPUs get pages of the file */
 #define P_BRIEF		(1u << 22)	/* loads and stores only: the page is like those of others */
 
 /* What kernels differ in; found by probing (probe.c). */
