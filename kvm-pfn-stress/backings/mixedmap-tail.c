@@ -2,6 +2,7 @@
 /*
  * GUP refuses special PTEs; VM_IO lets KVM read them. Refused with EFAULT until the rework of 6.13.
  */
+#include "core/backing.h"
 #include "core/helper.h"
 
 const struct backing_ops backing_mixedmap_tail = {
@@ -15,7 +16,7 @@ const struct backing_ops backing_mixedmap_tail = {
 	.remapped = true,
 	.init = helper_init,
 	.fini = helper_fini,
-	.map = helper_map,
+	.map = backing_map_file,
 	.zap = helper_zap,
 	.refs = helper_refs,
 };

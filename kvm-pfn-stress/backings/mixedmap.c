@@ -2,6 +2,7 @@
 /*
  * The PTEs are normal ones: GUP takes a reference, KVM gives it back.
  */
+#include "core/backing.h"
 #include "core/helper.h"
 
 const struct backing_ops backing_mixedmap = {
@@ -13,7 +14,7 @@ const struct backing_ops backing_mixedmap = {
 	.exec = true,
 	.init = helper_init,
 	.fini = helper_fini,
-	.map = helper_map,
+	.map = backing_map_file,
 	.zap = helper_zap,
 	.refs = helper_refs,
 };

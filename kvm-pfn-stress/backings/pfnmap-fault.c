@@ -3,6 +3,7 @@
  * KVM calls the handler by fixup_user_fault() and reads the PTE afterwards: a zap in between is
  * suspicion S1 (configs/known-issues).
  */
+#include "core/backing.h"
 #include "core/helper.h"
 
 const struct backing_ops backing_pfnmap_fault = {
@@ -15,7 +16,7 @@ const struct backing_ops backing_pfnmap_fault = {
 	.remapped = true,
 	.init = helper_init,
 	.fini = helper_fini,
-	.map = helper_map,
+	.map = backing_map_file,
 	.zap = helper_zap,
 	.refs = helper_refs,
 };

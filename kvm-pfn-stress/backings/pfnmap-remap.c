@@ -3,6 +3,7 @@
  * GUP refuses VM_PFNMAP, so KVM reads the PTE (hva_to_pfn_remapped()). After a zap no handler brings
  * the PTE back: EFAULT, until the range is mapped again.
  */
+#include "core/backing.h"
 #include "core/helper.h"
 
 const struct backing_ops backing_pfnmap_remap = {
@@ -16,7 +17,7 @@ const struct backing_ops backing_pfnmap_remap = {
 	.remapped = true,
 	.init = helper_init,
 	.fini = helper_fini,
-	.map = helper_map,
+	.map = backing_map_file,
 	.zap = helper_zap,
 	.refs = helper_refs,
 };

@@ -2,6 +2,7 @@
 /*
  * A guest store must fail with EFAULT, and must not reach the page.
  */
+#include "core/backing.h"
 #include "core/helper.h"
 
 const struct backing_ops backing_pfnmap_ro = {
@@ -11,12 +12,12 @@ const struct backing_ops backing_pfnmap_ro = {
 	.helper = true,
 	.kind = PFNH_PFNMAP_FAULT,
 	.read_only = true,
-	.fill = helper_fill,
+	.fill = backing_fill_file,
 	.exec = true,
 	.remapped = true,
 	.init = helper_init,
 	.fini = helper_fini,
-	.map = helper_map,
+	.map = backing_map_file,
 	.zap = helper_zap,
 	.refs = helper_refs,
 };

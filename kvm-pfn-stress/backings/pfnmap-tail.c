@@ -3,6 +3,7 @@
  * Tail pages of a non-compound high-order allocation. Refused with EFAULT until the rework of 6.13,
  * mapped since; the refcount is 0 and stays 0.
  */
+#include "core/backing.h"
 #include "core/helper.h"
 
 const struct backing_ops backing_pfnmap_tail = {
@@ -16,7 +17,7 @@ const struct backing_ops backing_pfnmap_tail = {
 	.remapped = true,
 	.init = helper_init,
 	.fini = helper_fini,
-	.map = helper_map,
+	.map = backing_map_file,
 	.zap = helper_zap,
 	.refs = helper_refs,
 };

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "arch/arch.h"
 #include "core/backing.h"
 #include "core/knob.h"
 #include "core/proc.h"
@@ -22,6 +23,11 @@ int backing_skip(struct region *r, const char *what)
 static bool has_properties(const struct region *r)
 {
 	return r->ops->advice || r->ops->node;
+}
+
+static int full_prot(const struct region *r)
+{
+	return PROT_READ | (r->ops->read_only ? 0 : PROT_WRITE);
 }
 
 /*
@@ -39,12 +45,12 @@ static int prepare(const struct region *r, void *p, size_t len)
 	/* one bit more than there are: the kernel takes one off. libkvm hides numaif.h. */
 	if (mask && syscall(SYS_mbind, p, len, MPOL_BIND, &mask, r->ops->node + 1, 0))
 		return -errno;
-	return mprotect(p, len, PROT_READ | PROT_WRITE) ? -errno : 0;
+	return mprotect(p, len, full_prot(r)) ? -errno : 0;
 }
 
 static int first_prot(const struct region *r)
 {
-	return has_properties(r) ? PROT_NONE : PROT_READ | PROT_WRITE;
+	return has_properties(r) ? PROT_NONE : full_prot(r);
 }
 
 int backing_map_anon(struct region *r, uint64_t hva, unsigned int first, unsigned int nr)
@@ -64,6 +70,18 @@ int backing_map_file(struct region *r, uint64_t hva, unsigned int first, unsigne
 		       r->fd_offset + first * GUEST_PAGE_SIZE);
 
 	return p == MAP_FAILED ? -errno : prepare(r, p, len);
+}
+
+int backing_fill_file(struct region *r, unsigned int page, uint64_t stamp)
+{
+	void *p = mmap(NULL, GUEST_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd,
+		       page * GUEST_PAGE_SIZE);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	arch_fill(p, stamp);
+	munmap(p, GUEST_PAGE_SIZE);
+	return 0;
 }
 
 #define THP	"/sys/kernel/mm/transparent_hugepage/"

@@ -17,6 +17,9 @@ int backing_map_anon(struct region *r, uint64_t hva, unsigned int first, unsigne
 /* The same for pages of r->fd, shared, from r->fd_offset on. */
 int backing_map_file(struct region *r, uint64_t hva, unsigned int first, unsigned int nr);
 
+/* backing_ops.fill() through a mapping of its own, where the host may only read the region's. */
+int backing_fill_file(struct region *r, unsigned int page, uint64_t stamp);
+
 /**
  * backing_init_thp - transparent huge pages where MADV_HUGEPAGE asks for them; backing_ops.init()
  *

@@ -38,32 +38,11 @@ void helper_fini(struct region *r)
 	close(r->fd);
 }
 
-int helper_map(struct region *r, uint64_t hva, unsigned int first, unsigned int nr)
-{
-	int prot = PROT_READ | (r->ops->read_only ? 0 : PROT_WRITE);
-	void *p = mmap((void *)(hva + first * GUEST_PAGE_SIZE), nr * GUEST_PAGE_SIZE, prot,
-		       MAP_SHARED | MAP_FIXED, r->fd, first * GUEST_PAGE_SIZE);
-
-	return p == MAP_FAILED ? -errno : 0;
-}
-
 int helper_zap(struct region *r, unsigned int first, unsigned int nr)
 {
 	struct pfnh_zap z = { .first = first, .nr = nr, .flags = PFNH_ZAP_ROTATE };
 
 	return ioctl(r->fd, PFNH_ZAP, &z) ? -errno : 0;
-}
-
-int helper_fill(struct region *r, unsigned int page, uint64_t stamp)
-{
-	void *p = mmap(NULL, GUEST_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd,
-		       page * GUEST_PAGE_SIZE);
-
-	if (p == MAP_FAILED)
-		return -errno;
-	arch_fill(p, stamp);
-	munmap(p, GUEST_PAGE_SIZE);
-	return 0;
 }
 
 /*

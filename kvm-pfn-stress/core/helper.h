@@ -14,11 +14,8 @@ int helper_open(void);
 /* backing_ops of all backings that are sets of the module's pages. */
 int helper_init(struct region *r);
 void helper_fini(struct region *r);
-int helper_map(struct region *r, uint64_t hva, unsigned int first, unsigned int nr);
 int helper_zap(struct region *r, unsigned int first, unsigned int nr);
 int helper_refs(struct region *r, unsigned int page, char *buf, size_t len, uint64_t *pfn);
-/* for mappings that the host itself may only read */
-int helper_fill(struct region *r, unsigned int page, uint64_t stamp);
 
 /* Look at any page by pfn; 0 or -errno. */
 int helper_pfn(int fd, struct pfnh_pfn *p);

@@ -15,9 +15,15 @@
 #define RET_PF_CONTINUE		0
 #define RET_PF_RETRY		1
 
-static enum pfnh_answer answer_of_errno(long err)
+/**
+ * pfnh_answer_of - the class of an errno, or 0
+ * @err: negative errno, or 0
+ */
+enum pfnh_answer pfnh_answer_of(long err)
 {
 	switch (err) {
+	case 0:
+		return PFNH_A_ZERO;
 	case -EFAULT:
 		return PFNH_A_EFAULT;
 	case -EHWPOISON:
@@ -37,7 +43,7 @@ static enum pfnh_answer answer_of_errno(long err)
 static enum pfnh_answer answer_of_int(long ret)
 {
 	ret = (int)ret;
-	return ret > 0 ? PFNH_A_OK : ret ? answer_of_errno(ret) : PFNH_A_ZERO;
+	return ret > 0 ? PFNH_A_OK : pfnh_answer_of(ret);
 }
 
 /* Values of include/linux/kvm_host.h. */

@@ -223,25 +223,6 @@ static void record(struct thread *t, enum pfnh_hook hook, int error, unsigned lo
 	t->pos = (t->pos + 1) % NR_RECORDS;
 }
 
-static enum pfnh_answer answer_of(int error)
-{
-	switch (error) {
-	case 0:
-		return PFNH_A_ZERO;
-	case -EFAULT:
-		return PFNH_A_EFAULT;
-	case -EHWPOISON:
-		return PFNH_A_EHWPOISON;
-	case -EINTR:
-		return PFNH_A_EINTR;
-	case -EAGAIN:
-		return PFNH_A_EAGAIN;
-	case -ENOMEM:
-		return PFNH_A_ENOMEM;
-	}
-	return PFNH_A_EINVAL;
-}
-
 /**
  * pfnh_injected - PFNH_INJECTED
  * @arg: tid and since_ns in, the rest filled in
@@ -263,7 +244,7 @@ int pfnh_injected(struct pfnh_injected *arg)
 			continue;
 		res.count++;
 		res.mask |= PFNH_HOOK(t->rec[i].hook);
-		res.errors |= PFNH_ERROR(answer_of(t->rec[i].error));
+		res.errors |= PFNH_ERROR(pfnh_answer_of(t->rec[i].error));
 		if (t->rec[i].ns < res.ns)
 			continue;
 		res.ns = t->rec[i].ns;

@@ -194,6 +194,7 @@ void pfnh_hook_info(struct pfnh_hook_info *arg);
 int pfnh_hooks_init(void);
 
 /* hooks.c */
+enum pfnh_answer pfnh_answer_of(long err);
 bool pfnh_before(struct pfnh_call *call);
 void pfnh_after(struct pfnh_call *call);
 

@@ -41,14 +41,14 @@ static const struct backing_ops only_here[] = {
 	{
 		.name = "pfnmap-ro-pte", .helper = true, .kind = PFNH_PFNMAP_FAULT,
 		.flags = PFNH_F_RO_PTE, .remapped = true, .init = helper_init, .fini = helper_fini,
-		.map = helper_map, .zap = helper_zap, .refs = helper_refs,
+		.map = backing_map_file, .zap = helper_zap, .refs = helper_refs,
 	}, {
 		.name = "pfnmap-ro-upgrade", .helper = true, .kind = PFNH_PFNMAP_FAULT,
 		.flags = PFNH_F_RO_PTE | PFNH_F_RO_UPGRADE, .remapped = true, .init = helper_init,
-		.fini = helper_fini, .map = helper_map, .zap = helper_zap, .refs = helper_refs,
+		.fini = helper_fini, .map = backing_map_file, .zap = helper_zap, .refs = helper_refs,
 	}, {
 		.name = "mixedmap-special", .helper = true, .kind = PFNH_MIXEDMAP,
-		.flags = PFNH_F_TAIL, .init = helper_init, .fini = helper_fini, .map = helper_map,
+		.flags = PFNH_F_TAIL, .init = helper_init, .fini = helper_fini, .map = backing_map_file,
 		.zap = helper_zap, .refs = helper_refs,
 	}, {
 		.name = "memfd-secret", .init = secret_init, .fini = backing_close,
