@@ -5,24 +5,22 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/conf.h"
 #include "outcomes/table.h"
 #include "scenario.h"
 
+#define fail(p, ...)	conf_fail(&(p)->at, __VA_ARGS__)
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 #define LINE_MAX_LEN	1024
 
 struct parser {
-	const char *path;
-	unsigned int line;
+	struct conf_at at;
 	bool (*known)(const char *kind, const char *name);
 	struct scenario *s;
-	char *err;
-	size_t errlen;
 };
 
 enum key_type { KEY_TEXT, KEY_LIST, KEY_ACCESS, KEY_NUMBER, KEY_COUNT, KEY_BOOT,
@@ -60,33 +58,6 @@ static const struct key keys[] = {
 };
 
 static const char * const access_names[] = { "load", "store", "rmw", "exec" };
-
-__attribute__((format(printf, 2, 3)))
-static int fail(struct parser *p, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	n = snprintf(p->err, p->errlen, "%s:%u: ", p->path, p->line);
-	if (n >= 0 && (size_t)n < p->errlen) {
-		va_start(ap, fmt);
-		vsnprintf(p->err + n, p->errlen - n, fmt, ap);
-		va_end(ap);
-	}
-	return -1;
-}
-
-static char *trim(char *s)
-{
-	char *end;
-
-	while (isspace((unsigned char)*s))
-		s++;
-	end = s + strlen(s);
-	while (end > s && isspace((unsigned char)end[-1]))
-		*--end = '\0';
-	return s;
-}
 
 /* A comment is a line of its own, or a '#' between blanks ("#PF" is no comment). */
 static void cut_comment(char *s)
@@ -273,14 +244,14 @@ static int parse_line(struct parser *p, char *line, bool *seen)
 	char *equals;
 
 	cut_comment(line);
-	line = trim(line);
+	line = conf_trim(line);
 	if (!*line)
 		return 0;
 	equals = strchr(line, '=');
 	if (!equals)
 		return fail(p, "expected 'key = value', got '%s'", line);
 	*equals = '\0';
-	line = trim(line);
+	line = conf_trim(line);
 	key = find_key(line);
 	if (!key)
 		return fail(p, "expected a key of a scenario (describe, regions, ...), got '%s'",
@@ -288,7 +259,7 @@ static int parse_line(struct parser *p, char *line, bool *seen)
 	if (seen[key - keys])
 		return fail(p, "expected '%s' once, this is the second", key->name);
 	seen[key - keys] = true;
-	return parse_value(p, key, trim(equals + 1));
+	return parse_value(p, key, conf_trim(equals + 1));
 }
 
 /* NAME, or DIR/NAME. */
@@ -344,10 +315,10 @@ static int parse_stream(struct parser *p, const char *name, FILE *file)
 	bool seen[ARRAY_LEN(keys)] = { false };
 	char line[LINE_MAX_LEN];
 
-	p->line = 1;
+	p->at.line = 1;
 	if (set_name(p, name))
 		return -1;
-	for (; fgets(line, sizeof(line), file); p->line++) {
+	for (; fgets(line, sizeof(line), file); p->at.line++) {
 		if (!strchr(line, '\n') && !feof(file))
 			return fail(p, "expected a line of at most %d characters",
 				    LINE_MAX_LEN - 2);
@@ -363,7 +334,7 @@ int scenario_parse(const char *dir, const char *name, struct scenario *s,
 		   bool (*known)(const char *kind, const char *name), char *err, size_t errlen)
 {
 	char path[4096];
-	struct parser p = { .path = path, .known = known, .s = s, .err = err, .errlen = errlen };
+	struct parser p = { .at = { path, 1, err, errlen }, .known = known, .s = s };
 	FILE *file;
 	int ret;
 

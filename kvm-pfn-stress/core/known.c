@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf.h"
 #include "known.h"
 
+#define fail(p, ...)	conf_fail(&(p)->at, __VA_ARGS__)
 #define MAX_FINGERPRINTS	64
 #define MAX_PARTS		4	/* of a version: 6.12.117.1 */
 
@@ -33,39 +34,9 @@ struct known_issues {
 };
 
 struct parser {
-	const char *path;
-	unsigned int line;
+	struct conf_at at;
 	struct known_issues *k;
-	char *err;
-	size_t errlen;
 };
-
-__attribute__((format(printf, 2, 3)))
-static int fail(struct parser *p, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	n = snprintf(p->err, p->errlen, "%s:%u: ", p->path, p->line);
-	if (n >= 0 && (size_t)n < p->errlen) {
-		va_start(ap, fmt);
-		vsnprintf(p->err + n, p->errlen - n, fmt, ap);
-		va_end(ap);
-	}
-	return -1;
-}
-
-static char *trim(char *s)
-{
-	char *end;
-
-	while (isspace((unsigned char)*s))
-		s++;
-	end = s + strlen(s);
-	while (end > s && isspace((unsigned char)end[-1]))
-		*--end = '\0';
-	return s;
-}
 
 /* "6.12" or the start of "6.12.117+deb12-amd64"; returns where it ended, or NULL. */
 static const char *parse_version(const char *s, struct version *v)
@@ -165,7 +136,7 @@ static int check_section(struct parser *p)
 
 	if (!issue)
 		return 0;
-	p->line = issue->line;
+	p->at.line = issue->line;
 	if (!issue->nr_fingerprints)
 		return fail(p, "expected 'fingerprint = ...' in section [%s]", issue->id);
 	if (!issue->first.nr)
@@ -179,7 +150,7 @@ static int check_section(struct parser *p)
 
 static int begin_section(struct parser *p, char *line)
 {
-	unsigned int number = p->line;
+	unsigned int number = p->at.line;
 	struct known_issue *issue;
 	char *end = strchr(line, ']');
 	size_t len;
@@ -187,7 +158,7 @@ static int begin_section(struct parser *p, char *line)
 	if (!end || end[1])
 		return fail(p, "expected '[ID]', got '%s'", line);
 	*end = '\0';
-	line = trim(line + 1);
+	line = conf_trim(line + 1);
 	len = strlen(line);
 	if (!len || len >= sizeof(issue->id) || strpbrk(line, " \t[\""))
 		return fail(p, "expected an ID of 1 to %zu characters without blanks, got '%s'",
@@ -198,7 +169,7 @@ static int begin_section(struct parser *p, char *line)
 				    p->k->issue[i].line);
 	if (check_section(p))
 		return -1;
-	p->line = number;
+	p->at.line = number;
 	issue = realloc(p->k->issue, (p->k->nr + 1) * sizeof(*issue));
 	if (!issue)
 		return fail(p, "expected enough memory");
@@ -215,7 +186,7 @@ static int parse_line(struct parser *p, char *line)
 	struct known_issue *issue;
 	char *equals, *value;
 
-	line = trim(line);
+	line = conf_trim(line);
 	if (!*line || *line == '#')
 		return 0;
 	if (*line == '[')
@@ -227,8 +198,8 @@ static int parse_line(struct parser *p, char *line)
 		return fail(p, "expected a section '[ID]' before the first key");
 	issue = &p->k->issue[p->k->nr - 1];
 	*equals = '\0';
-	line = trim(line);
-	value = trim(equals + 1);
+	line = conf_trim(line);
+	value = conf_trim(equals + 1);
 	if (!*value)
 		return fail(p, "expected a value for '%s'", line);
 	if (!strcmp(line, "fingerprint"))
@@ -251,7 +222,7 @@ static int parse_stream(struct parser *p, FILE *file)
 	size_t size = 0;
 	int ret = 0;
 
-	for (p->line = 1; !ret && getline(&line, &size, file) >= 0; p->line++) {
+	for (p->at.line = 1; !ret && getline(&line, &size, file) >= 0; p->at.line++) {
 		ret = parse_line(p, line);
 		if (ret)
 			break;
@@ -264,7 +235,7 @@ static int parse_stream(struct parser *p, FILE *file)
 
 struct known_issues *known_load(const char *path, char *err, size_t errlen)
 {
-	struct parser p = { .path = path, .err = err, .errlen = errlen };
+	struct parser p = { .at = { path, 1, err, errlen } };
 	FILE *file;
 	int ret;
 
