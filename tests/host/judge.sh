@@ -29,17 +29,7 @@ ok 'by which rules' is "$(jq 'has("judged_by")' "$tmp/all/judged/result.json")" 
 ok 'what was there stays' is "$(jq 'has("judged_by")' "$tmp/all/result.json")" false
 again() { judge "$tmp/all/judged" --results "$tmp/again" && true; diff <(verdicts "$tmp/all/judged") <(verdicts "$tmp/again"); }
 ok 'what was judged again can be judged again' again
-schema() {
-	/usr/bin/python3 - "$top/docs/result.schema.json" "$tmp/all/judged/result.json" <<-'END'
-	import json, sys, jsonschema
-	schema, result = (json.load(open(f)) for f in sys.argv[1:3])
-	errors = list(jsonschema.Draft7Validator(schema).iter_errors(result))
-	for e in errors[:10]:
-	    print("#", "/".join(map(str, e.path)), e.message)
-	sys.exit(bool(errors))
-	END
-}
-ok 'its result.json keeps to the schema' schema
+ok 'its result.json keeps to the schema' valid "$top/docs/result.schema.json" "$tmp/all/judged/result.json"
 ok 'it is a results directory' eval "'$top/run.sh' report html '$tmp/all/judged' | grep -q c-faults"
 
 stress --scenario skip

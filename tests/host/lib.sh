@@ -70,6 +70,19 @@ like() { # FILE REGEX
 	return 1
 }
 
+# valid SCHEMA FILE: JSON that keeps to its schema
+valid() {
+	/usr/bin/python3 - "$1" "$2" <<-'END'
+	import json, sys, jsonschema
+	schema, result = (json.load(open(f)) for f in sys.argv[1:3])
+	jsonschema.Draft7Validator.check_schema(schema)
+	errors = list(jsonschema.Draft7Validator(schema).iter_errors(result))
+	for e in errors[:10]:
+	    print("#", "/".join(map(str, e.path)), e.message)
+	sys.exit(bool(errors))
+	END
+}
+
 # lava_gets KTAP [RESULT.TXT]: what LAVA gets of it, "NAME RESULT" a line, in $tmp/lava
 lava_gets() {
 	rm -f "$tmp/lava"

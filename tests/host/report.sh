@@ -77,16 +77,6 @@ ok 'JUnit: the card is in the failure' is "$(xmllint --xpath '//testcase[@name="
 	' type="kernel-log/oops/-/-/kvm_tdp_page_fault"'
 
 # ---- KCIDB ----
-valid() { # SCHEMA FILE
-	/usr/bin/python3 - "$1" "$2" <<-'END'
-	import json, sys, jsonschema
-	schema, result = (json.load(open(f)) for f in sys.argv[1:3])
-	errors = list(jsonschema.Draft7Validator(schema).iter_errors(result))
-	for e in errors[:10]:
-	    print("#", "/".join(map(str, e.path)), e.message)
-	sys.exit(bool(errors))
-	END
-}
 kcidb() { report kcidb "$tmp/all" --origin test -o "$tmp/kcidb.json" && valid "$here/schema/kcidb-5.3.json" "$tmp/kcidb.json"; }
 ok 'KCIDB keeps to its schema' kcidb
 kcidb_same() {
