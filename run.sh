@@ -33,6 +33,7 @@ usage() {
 	  --vcpus N              virtual CPUs
 	  --memory N[G|M]        memory of the VM (default 4G)
 	  --seed N               repeat the random decisions of an earlier run
+	  --explorers S=LETTERS  repeat how scenario S was explored (of a replay line)
 	  --shard I/N            machine I of N: every Nth scenario, a seed of its own
 	  --results DIR          a new or empty directory (default results/DATE-KERNEL)
 	  --fail-fast            stop after the first scenario that fails
@@ -195,6 +196,11 @@ take_option() { # OPTION VALUE
 			bad "--seed: expected a number from 1 to 999999999999999999, got '$2'"
 		runner+=("$1" "$((10#$2))")
 		;;
+	--explorers)
+		[[ $2 =~ ^[a-z][a-z0-9_/-]*=[a-z]+$ ]] ||
+			bad "--explorers: expected SCENARIO=LETTERS as a replay line has it, got '$2'"
+		runner+=("$1" "$2")
+		;;
 	--repeat)
 		[[ $2 =~ ^[0-9]{1,3}$ ]] || bad "--repeat: expected a number from 0 to 999, got '$2'"
 		runner+=("$1" "$((10#$2))")
@@ -223,13 +229,14 @@ parse() {
 		--fail-fast | --verbose) runner+=("$1") ;;
 		--no-install) install=; runner+=("$1") ;;
 		--duration | --scenario | --kernel | --kernel-modules | --modules | --ksrc | --accel | \
-		--vcpus | --memory | --seed | --shard | --repeat | --results)
+		--vcpus | --memory | --seed | --shard | --repeat | --explorers | --results)
 			(($# >= 2)) || bad "$1: expected a value after it"
 			take_option "$1" "$2"
 			shift
 			;;
 		--duration=* | --scenario=* | --kernel=* | --kernel-modules=* | --modules=* | --ksrc=* | \
-		--accel=* | --vcpus=* | --memory=* | --seed=* | --shard=* | --repeat=* | --results=*)
+		--accel=* | --vcpus=* | --memory=* | --seed=* | --shard=* | --repeat=* | --explorers=* | \
+		--results=*)
 			take_option "${1%%=*}" "${1#*=}"
 			;;
 		-*) bad "unknown option '$1', see ./run.sh --help" ;;

@@ -17,6 +17,7 @@
 #include "core/compat.h"
 #include "arch/arch.h"
 #include "core/cpus.h"
+#include "core/explore.h"
 #include "core/helper.h"
 #include "core/near.h"
 #include "core/poison.h"
@@ -262,7 +263,8 @@ static void collect(struct run *run)
 		ioctl(run->helper_fd, PFNH_STATS, &sh->stats);
 }
 
-int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsigned int vcpus)
+int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsigned int vcpus,
+	       const char *explorers)
 {
 	struct run *run = calloc(1, sizeof(*run));
 	struct rng rng;
@@ -288,6 +290,7 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 	add_guest(run);
 
 	near_start(run);
+	explore_start(run);
 	atomic_store(&sh->nr_workers, run->nr_workers);
 	pthread_barrier_init(&run->barrier, NULL, run->nr_workers + 1);
 	for (i = 0; i < run->nr_workers; i++)
@@ -299,9 +302,12 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 	for (i = 0; !run_stopping(run); i++) {
 		if (!(i % (PHASE_MS / LOOK_MS)))
 			place_threads(run, &rng);
+		if (!(i % (EXPLORE_MS / LOOK_MS)))
+			explore_turn(run, explorers);
 		usleep(LOOK_MS * 1000);
 		near_collect(run);
 	}
+	explore_stop(run);
 	__atomic_store_n(&run->ctl->pause, 1, __ATOMIC_SEQ_CST);
 	/* A worker that never comes back is the watchdog's: it kills this process. */
 	rcu_thread_offline();

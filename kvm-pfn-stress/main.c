@@ -47,6 +47,8 @@ static struct {
 	const char *dir, *known;
 	const char *names[MAX_SCENARIOS];
 	unsigned int nr_names;
+	const char *explorers[MAX_SCENARIOS];
+	unsigned int nr_explorers;
 	uint64_t duration_ms, seed;
 	unsigned int vcpus;
 	bool fail_fast, events, list, check;
@@ -69,6 +71,7 @@ struct totals {
 	uint64_t exits[NR_RESULTS];
 	uint64_t access[OP_NR], skipped;
 	uint64_t cpu_ms;
+	unsigned int explored;	/* turns that were reported */
 	unsigned int cells;	/* of the outcome table, that were reported */
 	struct pfnh_stats before;
 };
@@ -153,6 +156,37 @@ static void child_failed(const char *rule, const char *got)
 	fail(sh, ORACLE_SUITE, &f, NULL);
 }
 
+/* --explorers SCENARIO=LETTERS */
+static const char *record_of(const struct scenario *sc)
+{
+	size_t len = strlen(sc->name);
+	unsigned int i;
+
+	for (i = 0; i < opt.nr_explorers; i++)
+		if (!strncmp(opt.explorers[i], sc->name, len) && opt.explorers[i][len] == '=')
+			return opt.explorers[i] + len + 1;
+	return NULL;
+}
+
+/* What was chosen since the last time. */
+static void report_explored(const struct scenario *sc, struct totals *t)
+{
+	unsigned int nr = atomic_load(&sh->nr_explored);
+	char letters[1001];
+	struct event e;
+
+	while (t->explored < nr) {
+		snprintf(letters, sizeof(letters), "%.*s", (int)(nr - t->explored),
+			 sh->explored + t->explored);
+		event_begin(&e, "explored");
+		event_str(&e, "scenario", sc->name);
+		event_num(&e, "from", t->explored);
+		event_str(&e, "letters", letters);
+		event_end(&e);
+		t->explored += strlen(letters);
+	}
+}
+
 static pid_t start_child(const struct scenario *sc, uint64_t seed)
 {
 	pid_t pid;
@@ -167,7 +201,7 @@ static pid_t start_child(const struct scenario *sc, uint64_t seed)
 		signal(SIGTERM, SIG_DFL);
 		close(sh->guard_fd);
 		_exit(sc->outcomes[0] ? conform_run(sc, sh) :
-		      engine_run(sc, sh, seed, opt.vcpus));
+		      engine_run(sc, sh, seed, opt.vcpus, record_of(sc)));
 	}
 	return pid;
 }
@@ -263,6 +297,7 @@ static void live(const struct scenario *sc, struct totals *t, uint64_t start)
 	event_num(&e, "hits", window_hits(t));
 	event_str(&e, "phase", atomic_load(&sh->running) ? "run" : "setup");
 	event_end(&e);
+	report_explored(sc, t);
 }
 
 static void report_cell(const struct scenario *sc, const struct outcome_cell *cell,
@@ -771,6 +806,7 @@ static enum verdict run_scenario(const struct scenario *sc, unsigned int index, 
 		v = SKIP;
 	report_counts(sc, &t);
 	near_report(sc->name, &sh->near);
+	report_explored(sc, &t);
 	report_oracles(sc, v == SKIP);
 	if (v == SKIP)
 		ktap("# %s: skipped: %s", sc->name, sh->skip_reason);
@@ -828,7 +864,7 @@ static int help(void)
 {
 	printf("usage: kvm-pfn-stress [--scenario NAME]... [--scenario-dir DIR] [--duration-ms N]\n"
 	       "  [--seed N] [--vcpus N] [--known-issues FILE] [--fail-fast] [--events]\n"
-	       "  [--list] [--check]\n"
+	       "  [--explorers SCENARIO=LETTERS]... [--list] [--check]\n"
 	       "Runs the scenarios in the order given, all by default, in N ms.\n");
 	return 0;
 }
@@ -841,6 +877,7 @@ static int parse_args(int argc, char **argv)
 		{ "duration-ms", required_argument, NULL, 't' },
 		{ "seed", required_argument, NULL, 'r' },
 		{ "vcpus", required_argument, NULL, 'v' },
+		{ "explorers", required_argument, NULL, 'x' },
 		{ "known-issues", required_argument, NULL, 'k' },
 		{ "fail-fast", no_argument, NULL, 'f' },
 		{ "events", no_argument, NULL, 'e' },
@@ -869,6 +906,11 @@ static int parse_args(int argc, char **argv)
 			break;
 		case 'v':
 			opt.vcpus = strtoul(optarg, NULL, 0);
+			break;
+		case 'x':
+			if (opt.nr_explorers == MAX_SCENARIOS || !strchr(optarg, '='))
+				return usage("--explorers wants SCENARIO=LETTERS");
+			opt.explorers[opt.nr_explorers++] = optarg;
 			break;
 		case 'k':
 			opt.known = optarg;

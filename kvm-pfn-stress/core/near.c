@@ -37,6 +37,16 @@ static unsigned int worker_of(const struct run *run, int tid)
 	return NEAR_BY;
 }
 
+/* Did the invalidation cover the page that the fault was for? Where the region was then, or is now. */
+static bool is_here(struct region *r, const struct pfnh_near *e)
+{
+	uint64_t gpa = e->addr >= REGION_GVA_OFFSET ? e->addr - REGION_GVA_OFFSET : e->addr;
+	uint64_t page = (gpa % REGION_GPA_STRIDE - r->gpa % REGION_GPA_STRIDE) & ~0xfffull;
+	uint64_t hva = region_hva(r) + page;
+
+	return hva >= e->start && hva < e->end;
+}
+
 static void add(struct run *run, const struct pfnh_near *e)
 {
 	unsigned int who = worker_of(run, e->tid), by = worker_of(run, e->by);
@@ -58,12 +68,17 @@ static void add(struct run *run, const struct pfnh_near *e)
 	case PFNH_NEAR_HIT:
 		n->pair[who][id][by].hits++;
 		n->hits++;
+		if (r && is_here(r, e)) {
+			n->pair[who][id][by].here++;
+			n->here++;
+		}
 		break;
 	case PFNH_NEAR_EARLY:
 		n->pair[who][id][by].early++;
 		break;
 	case PFNH_NEAR_ROOT:
 		n->pair[who][id][by].roots++;
+		n->roots++;
 		break;
 	}
 }
@@ -117,6 +132,7 @@ static void report_pair(const char *scenario, const struct near_misses *n, unsig
 		return;
 	begin(&e, scenario, n->worker[v], n->region[r], n->worker[by]);
 	event_num(&e, "hits", p->hits);
+	event_num(&e, "here", p->here);
 	event_num(&e, "early", p->early);
 	event_num(&e, "roots", p->roots);
 	event_end(&e);
@@ -142,6 +158,7 @@ static void merge(struct near_misses *n)
 
 				n->pair[v][r][by] = (struct near_pair){ 0 };
 				n->pair[v1][r1][by1].hits += p.hits;
+				n->pair[v1][r1][by1].here += p.here;
 				n->pair[v1][r1][by1].early += p.early;
 				n->pair[v1][r1][by1].roots += p.roots;
 			}

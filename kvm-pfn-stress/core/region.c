@@ -369,6 +369,21 @@ unsigned int region_claim(struct region *r, struct rng *rng, unsigned int max, u
 	return nr;
 }
 
+unsigned int region_claim_at(struct region *r, struct rng *rng, unsigned int at, unsigned int max,
+			     unsigned int *first)
+{
+	unsigned int pages = max & ~(CLAIM_HUGE | CLAIM_NO_VMA), nr;
+
+	if (r->ops->granule > 1 || (r->ops->no_vma && !(max & CLAIM_NO_VMA)))
+		return region_claim(r, rng, max, first);
+	nr = rng_log(rng, pages < r->nr ? pages : r->nr);
+	*first = at - rng_below(rng, (at < nr ? at + 1 : nr));
+	if (*first + nr > r->nr)
+		*first = r->nr - nr;
+	claim_range(r, *first, nr, &nr);
+	return nr;
+}
+
 bool region_claim_all(struct region *r)
 {
 	struct region *part, *undo;

@@ -156,6 +156,10 @@ uint64_t region_new_hva(struct region *r);
  */
 unsigned int region_claim(struct region *r, struct rng *rng, unsigned int max, unsigned int *first);
 
+/* The same around page @at, if it can be; of regions with granules just as region_claim(). */
+unsigned int region_claim_at(struct region *r, struct rng *rng, unsigned int at, unsigned int max,
+			     unsigned int *first);
+
 /* Claim all pages of all regions of @r's memslot, or none: false. @r is the first of them. */
 bool region_claim_all(struct region *r);
 void region_release_all(struct region *r);

@@ -25,6 +25,7 @@
 #define MAX_POISON	1024
 #define MAX_COUNTERS	128
 #define MAX_UNDO	32
+#define NR_EXPLORERS	8
 #define RING_OPS	2048	/* a power of two */
 
 /* What kvm in this kernel does; found by probing (probe.c), the same for all scenarios. */
@@ -134,10 +135,13 @@ struct near_misses {
 	uint32_t faults[GUEST_MAX_VCPUS][MAX_REGIONS + 1];
 	uint32_t invalidations[MAX_REGIONS + 1][MAX_WORKERS + 1];
 	struct near_pair {
-		uint32_t hits, early, roots;
+		uint32_t hits, here, early, roots;	/* here: it took that page away */
 	} pair[GUEST_MAX_VCPUS][MAX_REGIONS + 1][MAX_WORKERS + 1];
-	uint64_t hits, lost;
+	uint64_t here, hits, roots, lost;	/* sums */
 };
+
+/* Which explorer had which turn, by letter (core/explore.h): what a replay follows. */
+#define EXPLORED_MAX	65536
 
 /* Survives the child: MAP_SHARED, made by the supervisor. */
 struct shared {
@@ -157,6 +161,9 @@ struct shared {
 	/* filled in by the child at its end */
 	struct pfnh_stats stats;
 	struct near_misses near;	/* by the child's main thread */
+	atomic_uint nr_explored;
+	char explored[EXPLORED_MAX];
+	double earned[NR_EXPLORERS];	/* by a turn of each, on average; below 0: not tried yet */
 	atomic_ulong faults;	/* KVM's own count of page faults (pf_taken) */
 	atomic_ulong sweep_pages, sweep_ns;
 	atomic_uint nr_counters;
@@ -194,6 +201,8 @@ struct run {
 	unsigned int nr_workers;
 	pthread_barrier_t barrier;
 	atomic_bool hot;		/* injectors do not pause now */
+	atomic_bool aim;		/* they prefer the pages that vCPUs are at */
+	bool delays;			/* an injector uses PFNH_DELAY itself */
 	bool errors_injected;		/* the helper module makes KVM's calls fail */
 };
 

@@ -29,6 +29,7 @@ static const struct point {
 
 static const char *delay_unsupported(struct run *run)
 {
+	run->delays = true;
 	return inject_hooks_unsupported(run, PFNH_HOOK(PFNH_HVA_TO_PFN) | PFNH_HOOK(PFNH_GUP_FAST) |
 					PFNH_HOOK(PFNH_GUP) | PFNH_HOOK(PFNH_FOLLOW) |
 					PFNH_HOOK(PFNH_FAULTIN) | PFNH_HOOK(PFNH_INVALIDATE) |

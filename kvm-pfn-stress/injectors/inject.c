@@ -8,12 +8,38 @@
 #include "core/proc.h"
 #include "injectors/inject.h"
 
+/* The page that some vCPU accesses right now, or did last. */
+static bool vcpu_is_at(struct worker *w, struct region **r, unsigned int *at)
+{
+	struct run *run = w->run;
+	struct guest_vcpu *g = &run->ctl->vcpu[rng_below(&w->rng, run->nr_vcpus)];
+	uint64_t page = __atomic_load_n(&g->page, __ATOMIC_RELAXED);
+	unsigned int i;
+
+	for (i = 0; i < run->nr_regions; i++) {
+		*r = run->region[i];
+		if (page < (*r)->base || page >= (*r)->base + (*r)->nr)
+			continue;
+		*at = page - (*r)->base;
+		return true;
+	}
+	*r = run->region[0];
+	return false;
+}
+
 struct region *inject_claim(struct worker *w, unsigned int max, unsigned int *first,
 			    unsigned int *nr, bool (*fits)(const struct region *r))
 {
 	struct run *run = w->run;
 	struct region *r = run->region[rng_below(&w->rng, run->nr_regions)];
+	unsigned int at = 0;
 
+	if (atomic_load(&run->aim) && rng_next(&w->rng) & 1 && vcpu_is_at(w, &r, &at)) {
+		if (fits && !fits(r))
+			return NULL;
+		*nr = region_claim_at(r, &w->rng, at, max, first);
+		return *nr ? r : NULL;
+	}
 	if (fits && !fits(r))
 		return NULL;
 	*nr = region_claim(r, &w->rng, max, first);

@@ -32,6 +32,7 @@
 #define MAX_DELAYS	32
 #define MAX_WINDOWS	64
 #define MAX_INVALIDATIONS 64
+#define RETRY_NS	(100 * NSEC_PER_USEC)
 #define SHORT_NS	(20 * NSEC_PER_USEC)	/* not worth a sleep */
 
 struct delay {
@@ -50,6 +51,9 @@ struct window {
 	u64 since_ns;
 	unsigned long hva;
 	unsigned int whole, whole_here;
+	struct task_struct *task;
+	bool meet;			/* it waits for the begin of an invalidation, */
+	bool met;			/* which has come */
 };
 
 /* An invalidation under way; a start whose end never came is overwritten after a while. */
@@ -61,6 +65,7 @@ struct invalidation {
 
 static struct delay delays[MAX_DELAYS];
 static unsigned int nr_delays;		/* in use; read without lock as a hint */
+static u64 average_ns;			/* how long invalidations take */
 static struct window windows[MAX_WINDOWS];
 static struct invalidation invalidations[MAX_INVALIDATIONS];
 static DEFINE_SPINLOCK(lock);		/* all of the above */
@@ -96,10 +101,13 @@ static struct delay *delay_of(const struct pfnh_file *pf, u32 point)
 
 static bool valid(const struct pfnh_delay *arg)
 {
-	if (arg->point >= PFNH_NR_POINTS || arg->pad || arg->policy.seed)
+	if (arg->point >= PFNH_NR_POINTS || (arg->flags & ~PFNH_DELAY_ALL) || arg->policy.seed)
+		return false;
+	if (arg->flags && (!(arg->flags & PFNH_DELAY_MEET) ||
+			   (arg->point != PFNH_AT_PFN && arg->point != PFNH_AT_GPC)))
 		return false;
 	if (!arg->max_us)
-		return !arg->min_us && !arg->policy.when && !arg->policy.n && !arg->seed;
+		return !arg->flags && !arg->min_us && !arg->policy.when && !arg->policy.n && !arg->seed;
 	if (!arg->min_us || arg->min_us > arg->max_us ||
 	    arg->max_us > (points[arg->point].sleeps ? PFNH_SLEEP_MAX_US : PFNH_SPIN_MAX_US))
 		return false;
@@ -232,9 +240,42 @@ static void sleep_killable(u64 ns)
 	__set_current_state(TASK_RUNNING);
 }
 
+/* Until an invalidation begins, or the time is over. */
+static void sleep_until_met(struct window *w, u64 ns)
+{
+	ktime_t t = ns_to_ktime(ns);
+
+	set_current_state(TASK_KILLABLE);	/* pairs with the wake-up in pfnh_invalidate_begin() */
+	if (!READ_ONCE(w->met))
+		schedule_hrtimeout(&t, HRTIMER_MODE_REL);
+	__set_current_state(TASK_RUNNING);
+}
+
 static bool may_sleep(void)
 {
 	return preemptible() && !rcu_preempt_depth() && !fatal_signal_pending(current);
+}
+
+/**
+ * pfnh_delay_retry - KVM will try the caller's fault again, since an invalidation is open
+ *
+ * If it is to meet invalidations it lets go of its CPU before, instead of spinning: under emulation it
+ * is the CPU that the invalidation needs.
+ */
+void pfnh_delay_retry(void)
+{
+	bool meets = false;
+	unsigned int i;
+
+	if (!READ_ONCE(nr_delays) || !may_sleep())
+		return;
+	spin_lock(&lock);
+	for (i = 0; i < MAX_DELAYS; i++)
+		meets |= delays[i].owner && delays[i].mm == current->mm &&
+			 (delays[i].arg.flags & PFNH_DELAY_MEET);
+	spin_unlock(&lock);
+	if (meets)
+		sleep_killable(RETRY_NS);
 }
 
 static struct window *window_open(const struct mm_struct *mm, enum pfnh_point point,
@@ -246,7 +287,7 @@ static struct window *window_open(const struct mm_struct *mm, enum pfnh_point po
 		if (windows[i].mm)
 			continue;
 		windows[i] = (struct window){ .mm = mm, .point = point, .hva = hva,
-			.since_ns = ktime_get_ns() };
+			.since_ns = ktime_get_ns(), .task = current };
 		return &windows[i];
 	}
 	return NULL;
@@ -267,7 +308,7 @@ void pfnh_delay_at(enum pfnh_point point, const struct mm_struct *mm, bool sleep
 	const struct pfnh_file *owner;
 	struct window *w = NULL;
 	struct delay *d;
-	u64 ns = 0, begin;
+	u64 ns = 0, more = 0, begin;
 	unsigned int i;
 
 	if (!READ_ONCE(nr_delays) || irqs_disabled())
@@ -289,15 +330,28 @@ void pfnh_delay_at(enum pfnh_point point, const struct mm_struct *mm, bool sleep
 	ns = draw_ns(d);
 	if (point == PFNH_AT_PFN || point == PFNH_AT_GPC)
 		w = window_open(mm, point, hva);
+	if (w && (d->arg.flags & PFNH_DELAY_MEET))
+		w->meet = true;
+	if (d->arg.flags & PFNH_DELAY_SAMPLE)
+		more = pfnh_random(&d->rnd) % (2 * average_ns + 1);
 	spin_unlock(&lock);
 
 	/* the lock is dropped: preempt_count is the caller's own again */
 	sleeps = sleeps && points[point].sleeps && may_sleep();
 	begin = ktime_get_ns();
-	if (sleeps && ns >= SHORT_NS)
+	if (w && w->meet) {
+		if (sleeps)
+			sleep_until_met(w, ns);
+		more = READ_ONCE(w->met) ? min_t(u64, more, PFNH_SPIN_MAX_US * NSEC_PER_USEC) : 0;
+		if (sleeps && more >= SHORT_NS)
+			sleep_killable(more);
+		else
+			spin(more);
+	} else if (sleeps && ns >= SHORT_NS) {
 		sleep_killable(ns);
-	else
+	} else {
 		spin(min_t(u64, ns, PFNH_SPIN_MAX_US * NSEC_PER_USEC));
+	}
 	ns = ktime_get_ns() - begin;
 
 	spin_lock(&lock);
@@ -344,6 +398,14 @@ void pfnh_invalidate_begin(const struct mmu_notifier_range *range)
 	}
 	*inv = (struct invalidation){ .task = current, .range = range,
 		.since_ns = ktime_get_ns() };
+	for (i = 0; i < MAX_WINDOWS; i++) {
+		struct window *w = &windows[i];
+
+		if (w->mm != range->mm || !w->meet || w->met)
+			continue;
+		WRITE_ONCE(w->met, true);
+		wake_up_process(w->task);	/* it leaves the window under lock, so it is alive */
+	}
 	spin_unlock(&lock);
 }
 
@@ -367,6 +429,8 @@ void pfnh_invalidate_done(const struct mmu_notifier_range *range)
 		since = inv->since_ns;
 		inv->task = NULL;
 	}
+	if (since)
+		average_ns = average_ns - average_ns / 8 + (ktime_get_ns() - since) / 8;
 	for (i = 0; since && i < MAX_WINDOWS; i++) {
 		struct window *w = &windows[i];
 

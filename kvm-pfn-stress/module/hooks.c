@@ -173,7 +173,9 @@ void pfnh_after(struct pfnh_call *call)
 			this_cpu_inc(pfnh_counts.early);
 		if ((int)call->ret != RET_PF_CONTINUE)
 			pfnh_near_end(false, (int)call->ret == RET_PF_RETRY);
-		else if (pfnh_delays())
+		if ((int)call->ret == RET_PF_RETRY)
+			pfnh_delay_retry();
+		else if ((int)call->ret == RET_PF_CONTINUE && pfnh_delays())
 			pfnh_delay_at(PFNH_AT_PFN, current->mm, true, pfnh_resolved_hva());
 		break;
 	case PFNH_INVALIDATE:

@@ -12,6 +12,7 @@
 #include <linux/mmap_lock.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -182,7 +183,7 @@ static long do_fault(struct pfnh_set *set, void __user *argp)
 	return copy_to_user(argp, &arg, sizeof(arg)) ? -EFAULT : 0;
 }
 
-static long do_mark(struct pfnh_file *pf)
+static long do_mark(struct pfnh_file *pf, struct mm_struct *mm)
 {
 	long ret = 0;
 
@@ -191,16 +192,42 @@ static long do_mark(struct pfnh_file *pf)
 		pfnh_hooks_arm(PFNH_HOOK_STALE | PFNH_HOOK_FAULTIN | PFNH_HOOK_INVALIDATE |
 			       PFNH_HOOK_LOCK_WAIT | PFNH_HOOK(PFNH_INVALIDATE_END) |
 			       PFNH_HOOK(PFNH_MEMSLOT));
-		ret = pfnh_mark(current->mm);
+		ret = pfnh_mark(mm);
 		if (!ret) {
-			pf->marked = current->mm;
+			pf->marked = mm;
 			pfnh_counts_read(&pf->at_mark);
 			pf->near_pos = pfnh_near_pos();
 		}
-	} else if (pf->marked != current->mm) {
+	} else if (pf->marked != mm) {
 		ret = -EBUSY;
 	}
 	mutex_unlock(&pf->lock);
+	return ret;
+}
+
+static long do_mark_task(struct pfnh_file *pf, void __user *argp)
+{
+	struct pfnh_task arg;
+	struct task_struct *task;
+	struct mm_struct *mm;
+	long ret;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	if (arg.pad)
+		return -EINVAL;
+	rcu_read_lock();
+	task = pid_task(find_vpid(arg.pid), PIDTYPE_PID);
+	if (task)
+		get_task_struct(task);
+	rcu_read_unlock();
+	mm = task ? get_task_mm(task) : NULL;
+	if (task)
+		put_task_struct(task);
+	if (!mm)
+		return -ESRCH;
+	ret = do_mark(pf, mm);
+	mmput(mm);
 	return ret;
 }
 
@@ -424,7 +451,9 @@ static long pfnh_ioctl(struct file *file, unsigned int cmd, unsigned long ptr)
 	case PFNH_FAULT:
 		return do_fault(set, argp);
 	case PFNH_MARK:
-		return do_mark(pf);
+		return do_mark(pf, current->mm);
+	case PFNH_MARK_TASK:
+		return do_mark_task(pf, argp);
 	case PFNH_STATS:
 		return do_stats(pf, argp);
 	case PFNH_BREAK:

@@ -17,6 +17,7 @@
  * EBUSY if the file has a set, ENOMEM. PFNH_ZAP: ENOMEM, or ENOSPC when all spare pages are still
  * referenced or have lost their canary; then nothing has changed. PFNH_PFN: ENXIO if no such page
  * is online. PFNH_MARK: EBUSY if the file marks another mm, ENOSPC. PFNH_BREAK: enum pfnh_break.
+ * PFNH_MARK_TASK: as PFNH_MARK, for the mm of another task; ESRCH if there is none.
  * PFNH_ARM, PFNH_INJECT, PFNH_DELAY: ENOENT if a function that is needed is not there or cannot be
  * hooked (PFNH_HOOK_INFO says which), ENOSPC for too many rules. PFNH_INJECT_INFO: ENOENT for no
  * such rule.
@@ -113,6 +114,11 @@ struct pfnh_fault {		/* S1: did a zap overlap this thread's last fault on that p
 	__u32 zapped;		/* out: ... and a zap of that page began after that insert */
 	__u32 inserted_any;	/* out: the handler inserted it for whomever since then */
 	__u32 zapped_any;	/* out: a zap of that page began since then */
+};
+
+struct pfnh_task {		/* PFNH_MARK_TASK */
+	__s32 pid;		/* as the caller sees it; one that exec()s has another mm then */
+	__u32 pad;		/* must be 0 */
 };
 
 struct pfnh_stats {		/* of all marked mms together, since this file's PFNH_MARK */
@@ -344,6 +350,12 @@ struct pfnh_answers {
  *	PFNH_AT_FLUSHED		behind them						spin
  *
  * A point that sleeps spins where the caller may not sleep. Nothing is delayed with interrupts off.
+ *
+ * PFNH_DELAY_MEET, at PFNH_AT_PFN and PFNH_AT_GPC only: the task waits there for the begin of the next
+ * invalidation of its mm, no longer than that time, and goes on with it; with PFNH_DELAY_SAMPLE a
+ * moment later, which is drawn uniformly from 0 to twice as long as invalidations took lately, so
+ * that the task meets each part of one, and what follows it, equally often. With such a rule a fault
+ * that the unlocked check rejects sleeps for 100 us before KVM tries it again.
  */
 enum pfnh_point {
 	PFNH_AT_PFN, PFNH_AT_INVALIDATE, PFNH_AT_GPC, PFNH_AT_MEMSLOT, PFNH_AT_FLUSH,
@@ -356,10 +368,14 @@ enum pfnh_point {
 struct pfnh_delay {
 	__u32 point;		/* enum pfnh_point */
 	__u32 min_us, max_us;	/* 1 to PFNH_SLEEP_MAX_US, PFNH_SPIN_MAX_US where it spins */
-	__u32 pad;		/* must be 0 */
+	__u32 flags;		/* PFNH_DELAY_* */
 	__u64 seed;		/* of the lengths, and of PFNH_RANDOM */
 	struct pfnh_policy policy;	/* which calls; its seed must be 0 */
 };
+
+#define PFNH_DELAY_MEET		(1u << 0)
+#define PFNH_DELAY_SAMPLE	(1u << 1)	/* with MEET */
+#define PFNH_DELAY_ALL		(PFNH_DELAY_MEET | PFNH_DELAY_SAMPLE)
 
 struct pfnh_delay_info {	/* of this file's rule; all 0 if there never was one */
 	__u32 point;		/* in */
@@ -457,6 +473,7 @@ struct pfnh_break_arg {
 #define PFNH_SCRIPT_INFO	_IOWR(PFNH_IOC, 19, struct pfnh_script_info)
 #define PFNH_DELAY		_IOW(PFNH_IOC, 20, struct pfnh_delay)
 #define PFNH_DELAY_INFO		_IOWR(PFNH_IOC, 21, struct pfnh_delay_info)
+#define PFNH_MARK_TASK		_IOW(PFNH_IOC, 23, struct pfnh_task)
 #define PFNH_NEAR		_IOWR(PFNH_IOC, 22, struct pfnh_nears)
 
 #endif /* PFN_HELPER_H */

@@ -218,6 +218,7 @@ int pfnh_delay(struct pfnh_file *pf, const struct pfnh_delay *arg);
 int pfnh_delay_info(struct pfnh_file *pf, struct pfnh_delay_info *arg);
 void pfnh_delay_end(struct pfnh_file *pf);
 bool pfnh_delays(void);
+void pfnh_delay_retry(void);
 void pfnh_delay_at(enum pfnh_point point, const struct mm_struct *mm, bool sleeps,
 		   unsigned long hva);
 struct mmu_notifier_range;

@@ -285,6 +285,7 @@ static void test_bad_create(void)
 static void test_bad_input(void)
 {
 	struct pfnh_nears nears = { };
+	struct pfnh_task task = { };
 	struct pfnh_zap z = { .nr = 1, .pad = 1 };
 	struct pfnh_hold hold = { };
 	struct pfnh_page page = { .index = 8 };
@@ -318,6 +319,10 @@ static void test_bad_input(void)
 	CHECK_ERR(ioctl(fd, PFNH_FAULT, NULL), EFAULT);
 	CHECK_ERR(ioctl(fd, PFNH_CHECK, NULL), EFAULT);
 	CHECK_ERR(ioctl(fd, PFNH_STATS, NULL), EFAULT);
+	task.pid = 0x3fffffff;
+	CHECK_ERR(ioctl(fd, PFNH_MARK_TASK, &task), ESRCH);
+	task.pad = 1;
+	CHECK_ERR(ioctl(fd, PFNH_MARK_TASK, &task), EINVAL);
 	CHECK_ERR(ioctl(fd, PFNH_NEAR, NULL), EFAULT);
 	CHECK_ERR(ioctl(fd, PFNH_NEAR, &nears), EINVAL);	/* marks nothing */
 	CHECK_ERR(ioctl(fd, PFNH_PFN, NULL), EFAULT);
@@ -1369,7 +1374,9 @@ static void test_delay(void)
 	CHECK_OK(ioctl(fd, PFNH_MARK));
 	CHECK_OK(ioctl(other, PFNH_MARK));
 	BAD_DELAY(d.point = PFNH_NR_POINTS);
-	BAD_DELAY(d.pad = 1);
+	BAD_DELAY(d.flags = PFNH_DELAY_ALL + 1);
+	BAD_DELAY(d.flags = PFNH_DELAY_SAMPLE);
+	BAD_DELAY(d.point = PFNH_AT_INVALIDATE, d.flags = PFNH_DELAY_MEET);
 	BAD_DELAY(d.min_us = 0);
 	BAD_DELAY(d.min_us = 20001);
 	BAD_DELAY(d.max_us = PFNH_SLEEP_MAX_US + 1);

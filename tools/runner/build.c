@@ -128,6 +128,8 @@ void build_program_args(struct run *run, struct srun **list, size_t nr, uint64_t
 		fprintf(out, "--scenario-dir\n/scenarios\n--known-issues\n/etc/known-issues\n");
 	for (size_t i = 0; i < nr; i++)
 		fprintf(out, "--scenario\n%s\n", list[i]->conf.name);
+	for (size_t i = 0; i < run->opt.nr_explorers; i++)
+		fprintf(out, "--explorers\n%s\n", run->opt.explorers[i]);
 }
 
 static bool write_args(struct run *run, struct srun **list, size_t nr, uint64_t ms,

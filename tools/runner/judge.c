@@ -12,6 +12,7 @@
 #include "runner.h"
 
 #define FAILURES_MAX	200	/* a scenario: the card and result.json need no more to be useful */
+#define EXPLORER_LETTERS	"abcdefghijklmnopqrstuvwxyz"
 #define PAIRS_MAX	2000
 #define OPS_MAX		256	/* a failure */
 
@@ -43,6 +44,8 @@ static void reset(struct srun *s)
 {
 	json_object_clear(s->counts);
 	json_array_clear(s->pairs);
+	free(s->explored);
+	s->explored = NULL;
 	json_array_clear(s->oracles);
 	json_array_clear(s->failures);
 	cells_reset(s);
@@ -117,7 +120,7 @@ static void on_pair(struct srun *s, const struct event *ev)
 {
 	static const char * const who[] = { "consumer", "backing", "injector" };
 	static const char * const numbers[] = {
-		"faults", "invalidations", "hits", "early", "roots",
+		"faults", "invalidations", "hits", "here", "early", "roots",
 	};
 	json_t *o;
 
@@ -132,6 +135,19 @@ static void on_pair(struct srun *s, const struct event *ev)
 			json_object_set_new(o, numbers[i],
 					    json_integer(event_number(ev, numbers[i])));
 	json_array_append_new(s->pairs, o);
+}
+
+/* In order, so that what is there is where it belongs; a gap ends the record. */
+static void on_explored(struct srun *s, const struct event *ev)
+{
+	const char *letters = event_text(ev, "letters", "");
+	size_t len = s->explored ? strlen(s->explored) : 0;
+	char *old = s->explored;
+
+	if (event_number(ev, "from") != len || letters[strspn(letters, EXPLORER_LETTERS)])
+		return;
+	s->explored = format("%s%s", old ? old : "", letters);
+	free(old);
 }
 
 static void on_oracle(struct srun *s, const struct event *ev)
@@ -295,6 +311,8 @@ void judge_event(void *arg, const struct event *ev)
 		return;
 	if (!strcmp(ev->name, "count"))
 		on_count(s, ev);
+	else if (!strcmp(ev->name, "explored"))
+		on_explored(s, ev);
 	else if (!strcmp(ev->name, "pair"))
 		on_pair(s, ev);
 	else if (!strcmp(ev->name, "oracle"))

@@ -21,7 +21,7 @@ enum {
 	OPT_TOP = 256, OPT_DURATION, OPT_SCENARIO, OPT_KERNEL, OPT_KERNEL_MODULES, OPT_MODULES,
 	OPT_KSRC, OPT_HOST, OPT_ACCEL, OPT_VCPUS, OPT_MEMORY, OPT_SEED, OPT_SHARD, OPT_SHARDS,
 	OPT_RESULTS, OPT_FAIL_FAST, OPT_NO_INSTALL, OPT_VERBOSE, OPT_REPLAY,
-	OPT_REPEAT, OPT_RESUME, OPT_JUDGE,
+	OPT_REPEAT, OPT_RESUME, OPT_EXPLORERS, OPT_JUDGE,
 };
 
 static const struct option options[] = {
@@ -44,6 +44,7 @@ static const struct option options[] = {
 	{ "no-install", no_argument, NULL, OPT_NO_INSTALL },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "replay", required_argument, NULL, OPT_REPLAY },
+	{ "explorers", required_argument, NULL, OPT_EXPLORERS },
 	{ "repeat", required_argument, NULL, OPT_REPEAT },
 	{ "resume", required_argument, NULL, OPT_RESUME },
 	{ "judge", required_argument, NULL, OPT_JUDGE },
@@ -58,6 +59,7 @@ static bool parse_options(struct run *run, int argc, char **argv)
 	int opt;
 
 	o->scenarios = calloc(argc, sizeof(*o->scenarios));
+	o->explorers = calloc(argc, sizeof(*o->explorers));
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		unsigned long long number = optarg ? strtoull(optarg, NULL, 10) : 0;
 
@@ -81,6 +83,7 @@ static bool parse_options(struct run *run, int argc, char **argv)
 		case OPT_NO_INSTALL: o->no_install = true; break;
 		case OPT_VERBOSE: o->verbose = true; break;
 		case OPT_REPLAY: replay_dir = optarg; break;
+		case OPT_EXPLORERS: o->explorers[o->nr_explorers++] = optarg; break;
 		case OPT_REPEAT: o->repeat = number; break;
 		case OPT_RESUME: resume_dir = optarg; break;
 		case OPT_JUDGE: judge_dir = optarg; break;

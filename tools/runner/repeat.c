@@ -35,6 +35,7 @@ static char **arguments(struct run *run, const struct srun *s, const char *resul
 {
 	const struct options *o = &run->opt;
 	char **argv = calloc(40, sizeof(*argv));
+	char *explorers = result_explorers(s);
 	uint64_t ms = s->budget_ms < 5000 ? 5000 : s->budget_ms;
 	size_t n = 0;
 
@@ -60,6 +61,9 @@ static char **arguments(struct run *run, const struct srun *s, const char *resul
 		add(argv, &n, "ksrc", o->ksrc);
 	if (o->accel)
 		add(argv, &n, "accel", o->accel);
+	if (explorers)
+		add(argv, &n, "explorers", explorers);
+	free(explorers);
 	if (o->no_install)
 		argv[n++] = format("--no-install");
 	return argv;

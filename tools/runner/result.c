@@ -52,12 +52,28 @@ static void append_number(char **command, const char *option, uint64_t value, co
 	free(text);
 }
 
+/* SCENARIO=LETTERS up to its first new failure, or NULL if there are none or too many for a line. */
+char *result_explorers(const struct srun *s)
+{
+	size_t i, nr = s->explored ? strlen(s->explored) : 0;
+	json_t *f;
+
+	json_array_foreach(s->failures, i, f) {
+		size_t turns = json_integer_value(json_object_get(f, "t_ms")) / EXPLORE_TURN_MS + 1;
+
+		if (!json_object_get(f, "known") && turns < nr)
+			nr = turns;
+	}
+	return nr && nr <= 1000 ? format("%s=%.*s", s->conf.name, (int)nr, s->explored) : NULL;
+}
+
 char *result_replay_command(const struct run *run, const struct srun *s)
 {
 	const struct options *o = &run->opt;
 	/* cells take the time that they take */
 	uint64_t seconds = *s->conf.outcomes ? 0 : (s->budget_ms + 999) / 1000;
 	char *command = format("./run.sh"), *kernel = exact_kernel(run);
+	char *explorers = result_explorers(s);
 
 	if (o->host) {
 		free(command);
@@ -78,6 +94,9 @@ char *result_replay_command(const struct run *run, const struct srun *s)
 		append_number(&command, "vcpus", o->vcpus, "");
 	if (o->accel)
 		append_option(&command, "accel", o->accel);
+	if (explorers)
+		append_option(&command, "explorers", explorers);
+	free(explorers);
 	free(kernel);
 	return command;
 }
@@ -150,6 +169,8 @@ static json_t *scenario_json(const struct srun *s)
 	if (s->repeat)
 		json_object_set(o, "repeat", s->repeat);
 	json_object_set(o, "counts", s->counts);
+	if (s->explored)
+		set_text(o, "explorers", s->explored);
 	if (json_array_size(s->pairs))
 		json_object_set(o, "pairs", s->pairs);
 	json_object_set_new(o, "bounds", bound_json(s));
@@ -371,6 +392,20 @@ static bool has_failed(json_t *scenario)
 	return !strcmp(json_string_value(json_object_get(scenario, "verdict")) ?: "", "fail");
 }
 
+static void keep_explorers(struct options *opt, json_t *list)
+{
+	json_t *s;
+	size_t i;
+
+	opt->explorers = calloc(json_array_size(list) + 1, sizeof(*opt->explorers));
+	opt->nr_explorers = 0;
+	json_array_foreach(list, i, s)
+		if (json_object_get(s, "explorers"))
+			opt->explorers[opt->nr_explorers++] =
+				format("%s=%s", json_string_value(json_object_get(s, "name")) ?: "",
+				       json_string_value(json_object_get(s, "explorers")));
+}
+
 static void keep_scenarios(struct options *opt, json_t *list, bool all)
 {
 	bool failed_only = false;
@@ -413,6 +448,8 @@ bool result_load_options(struct run *run, const char *dir, bool all)
 		return false;
 	}
 	keep_scenarios(opt, list, all);
+	if (!all)
+		keep_explorers(opt, list);
 	json_array_foreach(list, i, s)
 		for (size_t k = 0; k < opt->nr_scenarios; k++)
 			if (!strcmp(opt->scenarios[k],

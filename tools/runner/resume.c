@@ -33,6 +33,8 @@ static void restore(struct srun *s, json_t *o)
 	snprintf(s->reason, sizeof(s->reason), "%s", get_text(o, "reason"));
 	take(&s->counts, o, "counts");
 	take(&s->pairs, o, "pairs");
+	if (*get_text(o, "explorers"))
+		s->explored = format("%s", get_text(o, "explorers"));
 	take(&s->oracles, o, "oracles");
 	take(&s->failures, o, "failures");
 	take(&s->cells, o, "cells");

@@ -44,6 +44,8 @@ struct options {
 	uint64_t duration_ms;
 	char **scenarios;	/* names or globs as given */
 	size_t nr_scenarios;
+	char **explorers;	/* SCENARIO=LETTERS: a record to follow */
+	size_t nr_explorers;
 	const char *kernel;
 	const char *kernel_modules;
 	const char *modules;
@@ -70,6 +72,7 @@ struct srun {
 	uint64_t budget_ms, ms;
 	uint64_t faults, injections, hits;
 	json_t *counts;		/* { kind: { name: value } } */
+	char *explored;		/* letters: which explorer had which turn; NULL: none */
 	json_t *pairs;		/* of consumer, backing, injector: [ { ... } ] */
 	json_t *oracles;	/* [ { name, verdict, checks, reason } ] */
 	json_t *failures;	/* [ { oracle, rule, ... ops: [] } ] */
@@ -311,6 +314,7 @@ void cells_match_known(struct run *run, struct srun *s);
 void cells_finish(struct run *run, struct srun *s);
 
 /* bound.c */
+#define EXPLORE_TURN_MS	75	/* EXPLORE_MS of kvm-pfn-stress/core/explore.h */
 #define BOUND_KINDS	3
 
 json_t *bound_json(const struct srun *s);
@@ -325,6 +329,7 @@ __printf(2, 3) void ktap_note(struct run *run, const char *fmt, ...);
 /* result.c */
 void result_write(struct run *run);
 char *result_replay_command(const struct run *run, const struct srun *s);
+char *result_explorers(const struct srun *s);
 void result_learn_config(struct run *run, const char *config);
 bool result_load_options(struct run *run, const char *dir, bool all);
 
