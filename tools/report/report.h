@@ -7,6 +7,7 @@
  *	load.c		result.json, events.log
  *	groups.c	the same scenario on the same kernel in all directories; one verdict
  *	stats.c		what a number of passes or failures proves
+ *	pairs.c		who met whom, for text.c
  *	text.c		the terminal; merge
  *	kcidb.c, junit.c, squad.c	for CI systems
  *	html.c		the page: cards.c, matrix.c and timeline.c are parts of it; markup.c writes
@@ -105,6 +106,9 @@ int kcidb_write(const struct set *set, struct output *out);
 int junit_write(const struct set *set, struct output *out);
 int squad_write(const struct set *set, struct output *out);
 int html_write(const struct set *set, struct output *out);
+
+/* pairs.c */
+void pairs_text(const struct set *set, FILE *file);
 
 /* markup.c: elements through libxml2, which does all the escaping */
 struct markup {

@@ -170,6 +170,7 @@ int text_write(const struct set *set, struct output *out)
 	}
 	fprintf(out->file, "\n");
 	put_summary(set, out->file, "");
+	pairs_text(set, out->file);
 	return EXIT_PASS;
 }
 
