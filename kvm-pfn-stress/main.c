@@ -70,7 +70,7 @@ struct totals {
 	unsigned int nr_names;
 	uint64_t exits[NR_RESULTS];
 	uint64_t access[OP_NR], skipped;
-	uint64_t cpu_ms;
+	uint64_t cpu_ms, ran_ms;	/* ran: since there were threads */
 	unsigned int explored;	/* turns that were reported */
 	unsigned int cells;	/* of the outcome table, that were reported */
 	struct pfnh_stats before;
@@ -383,7 +383,7 @@ static bool one_child(const struct scenario *sc, struct totals *t, uint64_t star
 		      uint64_t seed, struct rng *rng)
 {
 	struct watch wt[MAX_WORKERS] = { 0 };
-	uint64_t born = now_ns(), last_live = now_ns(), last_watch = now_ns();
+	uint64_t born = now_ns(), last_live = born, last_watch = born, looked = born;
 	pid_t pid = start_child(sc, seed);
 	struct rusage ru;
 	char text[64];
@@ -394,6 +394,8 @@ static bool one_child(const struct scenario *sc, struct totals *t, uint64_t star
 
 		usleep(TICK_US);
 		now = now_ns();
+		t->ran_ms += atomic_load(&sh->running) ? (now - looked) / 1000000 : 0;
+		looked = now;
 		if (wait4(pid, &status, WNOHANG, &ru) == pid)
 			break;
 		if (interrupted || (atomic_load(&sh->running) && now >= end))
@@ -677,11 +679,10 @@ static void check_exposure(const struct scenario *sc, const struct totals *t, ui
 	for (i = 0; i < 3 + sc->nr_min_counts; i++) {
 		if (x[i].got >= x[i].want)
 			continue;
-		if (t->cpu_ms < slot_ms / 2) {
+		if (t->cpu_ms < slot_ms / 2 || t->ran_ms < slot_ms / 2) {
 			snprintf(sh->skip_reason, sizeof(sh->skip_reason),
-				 "starved: %lu ms of CPU time in %lu ms, %lu %s", t->cpu_ms,
-				 slot_ms,
-				 x[i].got, x[i].what);
+				 "starved: %lu ms of CPU time, threads ran for %lu of %lu ms, %lu %s",
+				 t->cpu_ms, t->ran_ms, slot_ms, x[i].got, x[i].what);
 			return;
 		}
 		snprintf(f.rule, sizeof(f.rule), "exposure");
