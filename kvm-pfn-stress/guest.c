@@ -111,6 +111,13 @@ static enum access_status rmw(const struct guest_vcpu *me, uint64_t gva, uint64_
 	return me->emulated ? arch_emul_rmw(gva, expect, val, out) : arch_rmw(gva, expect, val, out);
 }
 
+/* The guest's own page table is asked before KVM is, whatever the state of the page. */
+static bool window_forbids(const struct guest_vcpu *me, enum access_op op)
+{
+	return me->window_mode == WINDOW_ABSENT ||
+	       (me->window_mode == WINDOW_READ && (op == OP_STORE || op == OP_RMW));
+}
+
 static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t id, uint64_t page,
 			enum access_op op)
 {
@@ -119,6 +126,7 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 	uint64_t gva = ctl_gva(ctl)[page];
 	uint64_t w1, w2, v = 0, last = *own, stamp;
 	bool fill_word = op == OP_EXEC || (op == OP_LOAD && (rng_next(&me->rng) & 1));
+	bool window = false;
 	enum access_status st;
 
 	if (gva & GVA_PRIVATE)
@@ -130,6 +138,7 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 	if (page == me->window && me->window_gva && (rng_next(&me->rng) & 1)) {
 		me->alias = 0;
 		gva = me->window_gva;
+		window = true;
 	}
 	w1 = __atomic_load_n(word, __ATOMIC_ACQUIRE);
 	if (op == OP_EXEC && !(w1 & PW_FILLED)) {
@@ -160,6 +169,11 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 
 	me->count[op]++;
 	__atomic_store_n(&me->ops, me->ops + 1, __ATOMIC_RELEASE);
+	if (window && window_forbids(me, op)) {
+		if (st != ACCESS_TRAPPED)
+			report(me, RULE_WINDOW, v, me->window_mode);
+		return;
+	}
 	if (st == ACCESS_SKIPPED || __atomic_load_n(&me->mmio, __ATOMIC_ACQUIRE)) {
 		/*
 		 * The emulator restarts a compare-and-exchange that read MMIO and then meets a
@@ -171,8 +185,10 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 		return;
 	}
 	if (st == ACCESS_TRAPPED) {
-		if (op != OP_EXEC)
+		if (op != OP_EXEC && me->nested.arch)
 			GUEST_SYNC(SYNC_TURN);
+		else if (op != OP_EXEC)
+			report(me, RULE_TRAPPED, 0, w1);
 		return;
 	}
 	if (w1 == w2 && pw_old(w1) == pw_new(w1) && state_forbids(pw_new(w1), op)) {
@@ -213,6 +229,30 @@ static void random_access(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t
 	if (me->window_gva && !(rng_next(&me->rng) & 3))
 		page = me->window;
 	access_page(ctl, me, id, page, me->access[rng_below(&me->rng, 16)]);
+}
+
+/*
+ * Another page behind the window, or another right to it. Shadow paging write-protects the page table or
+ * lets it go out of step (unsync) until the guest flushes the translation:
+ *
+ *	this vCPU			KVM				another vCPU
+ *	---------			---				------------
+ *	writes the PTE			unsync, page table writable	writes its PTE in the same table
+ *	invlpg				brings the entry in step
+ *	access				<- must be by the new PTE
+ */
+static void window_move(struct guest_ctl *ctl, struct guest_vcpu *me)
+{
+	uint64_t page = rng_below(&me->rng, ctl->nr_pages);
+	static const uint8_t mode[8] = { WINDOW_READ, WINDOW_READ, WINDOW_ABSENT };
+
+	if (ctl_gva(ctl)[page] & GVA_PRIVATE)
+		return;
+	me->window = page;
+	me->window_mode = mode[rng_below(&me->rng, 8)];
+	arch_window_set(me->window_pte, me->window_gva,
+			(ctl_gva(ctl)[page] & ~GVA_FLAGS) - REGION_GVA_OFFSET, me->window_mode);
+	me->windows++;
 }
 
 /* Something else than a checked access begins: the host is told of which page. */
@@ -356,6 +396,8 @@ void guest_main(uint64_t id)
 			__atomic_store_n(&me->page, NO_PAGE, __ATOMIC_RELEASE);
 			GUEST_SYNC(SYNC_TURN);
 		} else {
+			if (me->window_pte && !(rng_next(&me->rng) & 3))
+				window_move(ctl, me);
 			random_access(ctl, me, id);
 		}
 	}

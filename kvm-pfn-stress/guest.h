@@ -53,6 +53,9 @@ enum guest_sync {
 	SYNC_TURN,	/* vcpu->turn accesses are over, or an exception: the host's turn */
 };
 
+/* What the guest allows in its window. */
+enum window_mode { WINDOW_WRITE, WINDOW_READ, WINDOW_ABSENT, NR_WINDOW_MODES };
+
 /* What KVM does with a control block at the moment: see struct guest_nested. */
 enum nested_op { NESTED_NONE, NESTED_RUN, NESTED_EXIT, NR_NESTED_OPS };
 
@@ -63,6 +66,8 @@ enum guest_rule {
 	RULE_FUTURE,	/* a generation that nobody has written yet */
 	RULE_LOST,	/* a completed store is not there */
 	RULE_ACCESS,	/* an access was completed that had to fail */
+	RULE_TRAPPED,	/* an exception for no reason */
+	RULE_WINDOW,	/* an access was completed that the guest's own page table forbids */
 	RULE_NESTED,	/* the nested guest ended with another answer than it gave */
 	RULE_NR
 };
@@ -113,6 +118,9 @@ struct guest_vcpu {
 	uint64_t mmio;
 	/* a second translation that the guest changes: 0, or WINDOW_GVA(), and the page behind it */
 	uint64_t window_gva, window;
+	uint64_t window_pte;	/* gva of the page table entry, 0: the guest has no way to it */
+	uint64_t window_mode;	/* enum window_mode */
+	uint64_t windows;	/* times that it was changed */
 	struct guest_nested nested;
 } __attribute__((aligned(64)));
 

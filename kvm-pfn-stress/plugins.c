@@ -38,6 +38,7 @@
 	X(dirty_ring) \
 	X(emulated) \
 	X(nested) \
+	X(own_ptes) \
 	X(pfncache) \
 	X(pfncache_hva) \
 	X(prefault) \

@@ -40,6 +40,17 @@ static inline void arch_guest_mb(void)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+/**
+ * arch_window_set - change the guest's own translation of one page, and flush it
+ * @pte: gva of the page table entry
+ * @gva: of the page
+ * @gpa: what is behind it from now on
+ * @mode: enum window_mode
+ *
+ * What the mode forbids ends an access with ACCESS_TRAPPED.
+ */
+void arch_window_set(uint64_t pte, uint64_t gva, uint64_t gpa, uint64_t mode);
+
 /*
  * A nested guest; @arch is what arch_nested_setup() returned.
  *
@@ -99,6 +110,19 @@ bool arch_emulated(void);
  */
 void arch_kvmclock(struct kvm_vcpu *vcpu, uint64_t gpa);
 void arch_steal_time(struct kvm_vcpu *vcpu, uint64_t gpa);
+
+/**
+ * arch_window_setup - map a page that the guest can translate otherwise, and its page table entry
+ * @vm: the VM
+ * @vcpu: the vCPU that will do so, which has not run yet
+ * @gva: page aligned
+ * @pte_gva: where the page table is to be mapped
+ * @gpa: what is behind it first
+ *
+ * Return: gva of the entry.
+ */
+uint64_t arch_window_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t pte_gva,
+			   uint64_t gpa);
 
 /* NULL, or why vCPUs can't run nested guests. */
 const char *arch_nested_unsupported(void);

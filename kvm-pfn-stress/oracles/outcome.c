@@ -22,6 +22,8 @@ static const char *const rule_names[RULE_NR] = {
 	[RULE_FUTURE] = "future",
 	[RULE_LOST] = "lost",
 	[RULE_ACCESS] = "access-completed",
+	[RULE_TRAPPED] = "trapped",
+	[RULE_WINDOW] = "window-ignored",
 	[RULE_NESTED] = "nested-answer",
 };
 

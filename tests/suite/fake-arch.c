@@ -89,6 +89,14 @@ const char *arch_can_emulate(void)
 	return "no KVM here";
 }
 
+void arch_window_set(uint64_t pte, uint64_t gva, uint64_t gpa, uint64_t mode) { }
+
+uint64_t arch_window_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t pte_gva,
+			   uint64_t gpa)
+{
+	return 0;
+}
+
 enum access_status arch_nested_write(uint64_t arch, uint64_t gva)
 {
 	return access_at(gva);

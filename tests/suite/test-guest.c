@@ -254,6 +254,33 @@ static void test_mmio(void **state)
 	assert_int_equal(load_of(PAGE_OWN_OFF(0), fake.stored), RULE_NONE);
 }
 
+/* The access that the guest made by its window. */
+static uint64_t window_access(enum access_op op, enum window_mode mode, enum access_status status)
+{
+	vcpu->window_gva = WINDOW_GVA(0);
+	vcpu->window_mode = mode;
+	fake.status = status;
+	do {
+		vcpu->rng.s += 7;
+		one(op);
+	} while ((fake.gva & ~GVA_FLAGS) != WINDOW_GVA(0));
+	return rule;
+}
+
+static void test_window(void **state)
+{
+	assert_int_equal(window_access(OP_STORE, WINDOW_WRITE, ACCESS_DONE), RULE_NONE);
+	assert_int_equal(window_access(OP_STORE, WINDOW_WRITE, ACCESS_TRAPPED), RULE_TRAPPED);
+	assert_int_equal(window_access(OP_STORE, WINDOW_READ, ACCESS_TRAPPED), RULE_NONE);
+	assert_int_equal(window_access(OP_STORE, WINDOW_READ, ACCESS_DONE), RULE_WINDOW);
+	assert_int_equal(window_access(OP_STORE, WINDOW_READ, ACCESS_SKIPPED), RULE_WINDOW);
+	assert_int_equal(window_access(OP_LOAD, WINDOW_READ, ACCESS_TRAPPED), RULE_TRAPPED);
+	assert_int_equal(window_access(OP_LOAD, WINDOW_ABSENT, ACCESS_TRAPPED), RULE_NONE);
+	assert_int_equal(window_access(OP_EXEC, WINDOW_ABSENT, ACCESS_DONE), RULE_WINDOW);
+	fake.value = stamp_make(1, 5, STAMP_HOST, 0);	/* of another page */
+	assert_int_equal(window_access(OP_EXEC, WINDOW_READ, ACCESS_DONE), RULE_TORN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +297,7 @@ int main(void)
 		cmocka_unit_test_setup(test_forbidden_access, setup),
 		cmocka_unit_test_setup(test_skipped_and_trapped, setup),
 		cmocka_unit_test_setup(test_mmio, setup),
+		cmocka_unit_test_setup(test_window, setup),
 	};
 
 	ctl = mmap((void *)CTL_GVA, 1 << 20, PROT_READ | PROT_WRITE,

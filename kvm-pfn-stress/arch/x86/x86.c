@@ -122,9 +122,43 @@ uint64_t access_trapped(uint64_t rip)
 /* Runs in the guest. */
 static void guest_page_fault(struct ex_regs *regs)
 {
-	if (!in_test_page(regs->rip))
+	uint64_t rip = access_trapped(regs->rip);
+
+	if (!rip)
 		asm volatile("ud2");
-	regs->rip = (uint64_t)x86_exec_trapped;
+	regs->rip = rip;
+}
+
+#define PTE_PRESENT	1ul
+#define PTE_WRITE	2ul
+#define PTE_ADDR	0xffffffffff000ul
+#define CR0_WP		(1ul << 16)
+
+void arch_window_set(uint64_t pte, uint64_t gva, uint64_t gpa, uint64_t mode)
+{
+	uint64_t bits = mode == WINDOW_ABSENT ? 0 :
+			mode == WINDOW_READ ? PTE_PRESENT : PTE_PRESENT | PTE_WRITE;
+
+	__atomic_store_n((uint64_t *)pte, gpa | bits, __ATOMIC_SEQ_CST);
+	asm volatile("invlpg (%0)" : : "r"(gva) : "memory");
+}
+
+uint64_t arch_window_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t pte_gva,
+			   uint64_t gpa)
+{
+	struct kvm_sregs s;
+	unsigned int level;
+	uint64_t table;
+
+	virt_map(vm, gva, gpa, 1);
+	vcpu_sregs_get(vcpu, &s);
+	s.cr0 |= CR0_WP;
+	vcpu_sregs_set(vcpu, &s);
+	table = s.cr3 & PTE_ADDR;
+	for (level = s.cr4 & X86_CR4_LA57 ? 5 : 4; level > 1; level--)
+		table = ((uint64_t *)addr_gpa2hva(vm, table))[gva >> (3 + 9 * level) & 511] & PTE_ADDR;
+	virt_map(vm, pte_gva, table, 1);
+	return pte_gva + (gva >> 12 & 511) * 8;
 }
 
 void arch_fill(void *hva, uint64_t stamp)
