@@ -57,6 +57,7 @@
 	X(kick) \
 	X(kill) \
 	X(ksm) \
+	X(memcg) \
 	X(memslot) \
 	X(memslot_flags) \
 	X(migrate) \

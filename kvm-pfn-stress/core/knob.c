@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/swap.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -206,6 +210,60 @@ bool knob_module(struct shared *sh, const char *name, const char *probe, const c
 	return false;
 }
 
+/* The machine's cgroup2, or a mount of our own: the directory stands in @root. */
+static bool cgroup_root(struct shared *sh, char *root, size_t size, char *why, size_t len)
+{
+	struct statfs st;
+
+	snprintf(root, size, "/sys/fs/cgroup");
+	if (!statfs(root, &st) && st.f_type == CGROUP2_SUPER_MAGIC)
+		return true;
+	/* of the supervisor: the next life of the scenario has it, too */
+	snprintf(root, size, "/tmp/kvm-pfn-stress-cgroup-%d", getppid());
+	if (!remember_locked(sh, UNDO_MOUNT, root, "", why, len))
+		return false;
+	if (!mkdir(root, 0700) && mount("none", root, "cgroup2", 0, NULL))
+		return refused(why, len, "mount", "cgroup2", errno);
+	if (!statfs(root, &st) && st.f_type == CGROUP2_SUPER_MAGIC)
+		return true;
+	return refused(why, len, "mount", "cgroup2", errno);
+}
+
+static bool has_word(const char *path, const char *word)
+{
+	char text[256];
+
+	return !read_value(path, text, sizeof(text)) && strstr(text, word);
+}
+
+bool knob_cgroup(struct shared *sh, const char *controller, char *dir, size_t size, char *why,
+		 size_t len)
+{
+	char root[64], path[112], on[32], off[32];
+
+	if (!cgroup_root(sh, root, sizeof(root), why, len))
+		return false;
+	snprintf(path, sizeof(path), "%s/cgroup.controllers", root);
+	if (!has_word(path, controller))
+		return refused(why, len, controller, path, ENOENT);
+	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", root);
+	snprintf(on, sizeof(on), "+%s", controller);
+	snprintf(off, sizeof(off), "-%s", controller);
+	if (!has_word(path, controller)) {
+		int err = remember_locked(sh, UNDO_WRITE, path, off, why, len) ?
+			  proc_write(path, on) : -ENOSPC;
+
+		if (err)
+			return refused(why, len, "write", path, -err);
+	}
+	snprintf(dir, size, "%s/kvm-pfn-stress-%d", root, getppid());
+	if (!remember_locked(sh, UNDO_RMDIR, dir, "", why, len))
+		return false;
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return refused(why, len, "mkdir", dir, errno);
+	return true;
+}
+
 static int undo_one(const struct undo *u)
 {
 	switch (u->kind) {
@@ -218,6 +276,13 @@ static int undo_one(const struct undo *u)
 		return knob_exec((char *[]){ "modprobe", "-r", (char *)u->path, NULL }) &&
 		       syscall(SYS_delete_module, u->path, O_NONBLOCK) && errno != ENOENT ?
 		       -errno : 0;
+	case UNDO_MOUNT:
+		/* EINVAL: nothing is mounted there */
+		if (umount2(u->path, 0) && errno != EINVAL && errno != ENOENT)
+			return -errno;
+		return rmdir(u->path) && errno != ENOENT ? -errno : 0;
+	case UNDO_RMDIR:
+		return rmdir(u->path) && errno != ENOENT ? -errno : 0;
 	}
 	return 0;
 }

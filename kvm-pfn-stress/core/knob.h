@@ -60,6 +60,18 @@ bool knob_swapon(struct shared *sh, const char *dev, unsigned long pages, char *
 bool knob_module(struct shared *sh, const char *name, const char *probe, const char *param,
 		 char *why, size_t len);
 
+/**
+ * knob_cgroup - a cgroup (version 2) of one's own until the end of the scenario
+ * @sh: remembers; a controller that is switched on for it is switched off again
+ * @controller: "memory"
+ * @dir: filled in: its directory, the same for all lives of the scenario; room for 100 characters
+ * @why: filled in when it can't be had: a reason to skip
+ *
+ * Return: true, or false. Context: the child, which is to join by itself ("cgroup.procs").
+ */
+bool knob_cgroup(struct shared *sh, const char *controller, char *dir, size_t size, char *why,
+		 size_t len);
+
 /* Run a program of the root file system, its output to nowhere; returns its exit status or -1. */
 int knob_exec(char *const argv[]);
 

@@ -89,6 +89,8 @@ enum undo_kind {
 	UNDO_WRITE,	/* write value to path */
 	UNDO_SWAP,	/* swapoff(path) */
 	UNDO_MODULE,	/* unload module path */
+	UNDO_MOUNT,	/* umount(path), and its directory goes */
+	UNDO_RMDIR,	/* rmdir(path): a cgroup */
 };
 
 struct undo {
