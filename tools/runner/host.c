@@ -3,11 +3,13 @@
  * --host: the kernel that runs here is the one under test, on a lab device or in a CI job's VM.
  * What /init does in a virtual machine is done here, and undone on every way out.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -18,22 +20,26 @@ static struct setting {
 	const char *path, *quiet;
 	char saved[128];
 } settings[] = {
-	{ "/sys/kernel/mm/transparent_hugepage/enabled", "never", "" },
-	{ "/sys/kernel/mm/transparent_hugepage/defrag", "never", "" },
-	{ "/sys/kernel/mm/transparent_hugepage/shmem_enabled", "never", "" },
-	{ "/sys/kernel/mm/ksm/run", "0", "" },
-	{ "/proc/sys/kernel/numa_balancing", "0", "" },
-	{ "/proc/sys/vm/compaction_proactiveness", "0", "" },
-	{ "/proc/sys/debug/kprobes-optimization", "0", "" },
+	{ "sys/kernel/mm/transparent_hugepage/enabled", "never", "" },
+	{ "sys/kernel/mm/transparent_hugepage/defrag", "never", "" },
+	{ "sys/kernel/mm/transparent_hugepage/shmem_enabled", "never", "" },
+	{ "sys/kernel/mm/ksm/run", "0", "" },
+	{ "proc/sys/kernel/numa_balancing", "0", "" },
+	{ "proc/sys/vm/compaction_proactiveness", "0", "" },
+	{ "proc/sys/debug/kprobes-optimization", "0", "" },
 };
 
 static bool helper_loaded, hwpoison_loaded;
+static const char *root = "/";
+static int guard_fd = -1;	/* its other end: a guardian that sees this process die */
 
-static bool put(const char *path, const char *value)
+static bool put(const char *name, const char *value)
 {
+	char *path = format("%s/%s", root, name);
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	bool ok;
 
+	free(path);
 	if (fd < 0)
 		return false;
 	ok = write(fd, value, strlen(value)) == (ssize_t)strlen(value);
@@ -52,9 +58,9 @@ static void choice(char *s)
 	memmove(s, open + 1, close - open);
 }
 
-static bool module_in_use(const char *name)
+static bool module_in_use(const char *top, const char *name)
 {
-	char *dir = format("/sys/module/%s", name);
+	char *dir = format("%s/sys/module/%s", top, name);
 	char count[16] = "0";
 	bool used;
 
@@ -63,10 +69,30 @@ static bool module_in_use(const char *name)
 	return used;
 }
 
+bool host_in_use(const char *top, char *who, size_t size)
+{
+	char *path = format("%s/sys/kernel/debug/kvm", top);
+	DIR *dir = opendir(path);
+	struct dirent *e;
+	int pid, fd;
+
+	*who = '\0';
+	/* PID-FD for each VM: KVM that is built in counts no users */
+	while (dir && (e = readdir(dir)))
+		if (sscanf(e->d_name, "%d-%d", &pid, &fd) == 2)
+			snprintf(who, size, "process %d has a virtual machine", pid);
+	if (dir)
+		closedir(dir);
+	free(path);
+	if (!*who && (module_in_use(top, "kvm_amd") || module_in_use(top, "kvm_intel")))
+		snprintf(who, size, "a virtual machine is using it");
+	return *who;
+}
+
 bool host_check(struct run *run)
 {
 	struct utsname uts;
-	char *kdir;
+	char *kdir, who[64];
 	bool ok = true;
 
 	uname(&uts);
@@ -81,8 +107,8 @@ bool host_check(struct run *run)
 	} else if (access("/dev/kvm", F_OK)) {
 		say("kvm-pfn-stress: --host needs KVM, and there is no /dev/kvm");
 		ok = false;
-	} else if (module_in_use("kvm_amd") || module_in_use("kvm_intel")) {
-		say("kvm-pfn-stress: --host needs KVM for itself, a virtual machine is using it");
+	} else if (host_in_use("/", who, sizeof(who))) {
+		say("kvm-pfn-stress: --host needs KVM for itself, %s", who);
 		ok = false;
 	} else if (access(kdir, F_OK)) {
 		say("kvm-pfn-stress: --host builds a kernel module, and there is no %s", kdir);
@@ -92,16 +118,66 @@ bool host_check(struct run *run)
 	return ok;
 }
 
-static void be_quiet(void)
+static void put_back(void)
 {
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+		if (*settings[i].saved && !put(settings[i].path, settings[i].saved))
+			say("kvm-pfn-stress: cannot put back /%s, it was %s", settings[i].path,
+			    settings[i].saved);
+		*settings[i].saved = '\0';
+	}
+}
+
+/* Waits for the end of this process, and puts things back if that came without host_restore(). */
+static void guard(bool hwpoison)
+{
+	int p[2];
+	char c = 0;
+
+	if (guard_fd >= 0 || pipe2(p, O_CLOEXEC))
+		return;
+	if (fork()) {
+		close(p[0]);
+		guard_fd = p[1];
+		return;
+	}
+	setsid();
+	dup2(p[0], 3);
+	close(0);
+	close(1);
+	syscall(SYS_close_range, 4, ~0u, 0);
+	while (read(3, &c, 1) < 0 && errno == EINTR)
+		;
+	if (c == 'e')
+		_exit(0);
+	put_back();
+	if (strcmp(root, "/"))
+		_exit(0);
+	/* the program under it dies as well: its own guardian needs a little time */
+	for (int tries = 0; tries < 20; tries++) {
+		usleep(500000);
+		if (!syscall(SYS_delete_module, "pfn_helper", O_NONBLOCK) || errno == ENOENT)
+			break;
+	}
+	if (!hwpoison)
+		syscall(SYS_delete_module, "hwpoison_inject", O_NONBLOCK);
+	_exit(0);
+}
+
+void host_quiet(const char *top)
+{
+	root = top;
 	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
 		struct setting *s = &settings[i];
 
-		if (*s->saved || !read_line_file("/", s->path + 1, s->saved, sizeof(s->saved)))
+		if (*s->saved || !read_line_file(root, s->path, s->saved, sizeof(s->saved)))
 			continue;
 		choice(s->saved);
-		put(s->path, s->quiet);
 	}
+	guard(!access("/sys/module/hwpoison_inject", F_OK));
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+		if (*settings[i].saved)
+			put(settings[i].path, settings[i].quiet);
 }
 
 /* Run a tool of kmod for 10 s at most; true if it said yes. */
@@ -131,10 +207,12 @@ void host_restore(struct run *run)
 		say("kvm-pfn-stress: the module pfn_helper could not be unloaded");
 	if (hwpoison_loaded)
 		hwpoison_loaded = !kmod("rmmod", "hwpoison_inject");
-	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
-		if (*settings[i].saved)
-			put(settings[i].path, settings[i].saved);
-		*settings[i].saved = '\0';
+	put_back();
+	if (guard_fd >= 0) {
+		if (write(guard_fd, "e", 1) != 1)
+			say("kvm-pfn-stress: the guardian is gone");
+		close(guard_fd);
+		guard_fd = -1;
 	}
 	(void)run;
 }
@@ -181,7 +259,7 @@ bool host_start(struct run *run, struct machine *m, struct srun **list, size_t n
 	char *path;
 	bool ok;
 
-	be_quiet();
+	host_quiet("/");
 	if (!load_helper(run) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
 		return false;
 	path = format("%s/console.log", run->dir);

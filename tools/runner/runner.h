@@ -229,6 +229,13 @@ void qemu_choose_accel(struct run *run);
 bool host_check(struct run *run);
 bool host_start(struct run *run, struct machine *m, struct srun **list, size_t nr, uint64_t ms);
 void host_restore(struct run *run);
+/*
+ * What a machine needs to stand still, below @top ("/"; tests have another one), until host_restore() or
+ * the death of this process, whichever it is.
+ */
+void host_quiet(const char *top);
+/* Has anybody a virtual machine? @who: in words. */
+bool host_in_use(const char *top, char *who, size_t size);
 
 /* boot.c */
 enum boot_end {
