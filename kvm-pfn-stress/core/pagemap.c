@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <fcntl.h>
+#include <numa.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,4 +32,16 @@ unsigned int pagemap_moved(uint64_t hva, unsigned int nr, const uint64_t *before
 			     pm_pfn(e[k]) != pm_pfn(before[i + k]);
 	}
 	return n;
+}
+
+bool pagemap_drain(uint64_t hva)
+{
+	void *page = (void *)hva;
+	int node = 0, status;
+
+	if (numa_move_pages(0, 1, &page, NULL, &node, 0))
+		return false;
+	if (node < 0)
+		node = 0;
+	return !numa_move_pages(0, 1, &page, &node, &status, 0);
 }

@@ -31,6 +31,17 @@ static inline uint64_t pm_pfn(uint64_t e)
 }
 
 /**
+ * pagemap_drain - empty the LRU batches of all CPUs, which hold references
+ * @hva: a page of this process
+ *
+ * Pages that were faulted in lately are in such a batch, not on the LRU. To move a page to the node that
+ * it is on already drains them: lru_cache_disable() in do_pages_move(), mm/migrate.c.
+ *
+ * Return: false without CONFIG_NUMA. Context: any thread.
+ */
+bool pagemap_drain(uint64_t hva);
+
+/**
  * pagemap_moved - how many pages are now other physical pages?
  * @hva: first page
  * @nr: pages

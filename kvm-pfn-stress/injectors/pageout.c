@@ -12,7 +12,6 @@
  *	store to the old page			<- the store is lost
  *	next fault: swapped in
  */
-#include <numa.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -52,25 +51,6 @@ static unsigned int present(uint64_t hva, unsigned int nr)
 }
 
 /*
- * Pages that were faulted in lately are in a batch of some CPU, not on the LRU, and nobody can take
- * them. To move them to where they are already drains the batches (lru_cache_disable()).
- */
-static void drain(uint64_t hva, unsigned int nr)
-{
-	int node[MAX_PAGEOUT], status[MAX_PAGEOUT];
-	void *page[MAX_PAGEOUT];
-	unsigned int i;
-
-	for (i = 0; i < nr; i++)
-		page[i] = (void *)(hva + i * GUEST_PAGE_SIZE);
-	if (numa_move_pages(0, nr, page, NULL, node, 0))
-		return;
-	for (i = 0; i < nr; i++)
-		node[i] = node[i] < 0 ? 0 : node[i];
-	numa_move_pages(0, nr, page, node, status, 0);
-}
-
-/*
  * Pages that went to swap, on the whole machine: nobody else should. Guests bring pages back faster
  * than pagemap can be read.
  */
@@ -85,7 +65,7 @@ static unsigned int page_out(struct worker *w, struct region *r, uint64_t hva, u
 	unsigned int before, after, n;
 	unsigned long out;
 
-	drain(hva, nr);
+	pagemap_drain(hva);	/* what is in a batch nobody can take */
 	before = present(hva, nr);
 	out = swapped_out();
 	/* advice: what is in use, shared or dirty may stay */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/helper.h"
+#include "core/pagemap.h"
 #include "core/poison.h"
 #include "core/proc.h"
 #include "core/region.h"
@@ -54,8 +55,12 @@ int refcount_diff(struct region *r, unsigned int page, char *buf, size_t len, ui
 			first = *pfn;
 		if (!diff || r->ops->refs || *pfn != first)
 			break;
-		/* drop_caches drains the LRU batches (drop_caches_sysctl_handler(), 5.19) */
-		proc_write("/proc/sys/vm/drop_caches", "1");
+		/*
+		 * drop_caches drains as well (drop_caches_sysctl_handler(), 5.19), but then puts the
+		 * pages of files that are in use into a batch of its own (deactivate_file_folio())
+		 */
+		if (!pagemap_drain(region_hva(r) + page * GUEST_PAGE_SIZE))
+			proc_write("/proc/sys/vm/drop_caches", "1");
 		usleep(20000 << try);
 	}
 	oracle_checked(r->run, ORACLE_REFCOUNT, 1);
