@@ -210,6 +210,13 @@ bool knob_module(struct shared *sh, const char *name, const char *probe, const c
 	return false;
 }
 
+bool knob_mkdir(struct shared *sh, const char *path, char *why, size_t len)
+{
+	if (!remember_locked(sh, UNDO_RMDIR, path, "", why, len))
+		return false;
+	return !mkdir(path, 0700) || errno == EEXIST || refused(why, len, "mkdir", path, errno);
+}
+
 /* The machine's cgroup2, or a mount of our own: the directory stands in @root. */
 static bool cgroup_root(struct shared *sh, char *root, size_t size, char *why, size_t len)
 {
@@ -257,11 +264,7 @@ bool knob_cgroup(struct shared *sh, const char *controller, char *dir, size_t si
 			return refused(why, len, "write", path, -err);
 	}
 	snprintf(dir, size, "%s/kvm-pfn-stress-%d", root, getppid());
-	if (!remember_locked(sh, UNDO_RMDIR, dir, "", why, len))
-		return false;
-	if (mkdir(dir, 0700) && errno != EEXIST)
-		return refused(why, len, "mkdir", dir, errno);
-	return true;
+	return knob_mkdir(sh, dir, why, len);
 }
 
 static int undo_one(const struct undo *u)

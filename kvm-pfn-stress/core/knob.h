@@ -60,6 +60,9 @@ bool knob_swapon(struct shared *sh, const char *dev, unsigned long pages, char *
 bool knob_module(struct shared *sh, const char *name, const char *probe, const char *param,
 		 char *why, size_t len);
 
+/* A directory of sysfs's kind (a cgroup, an instance of tracefs) until the end of the scenario. */
+bool knob_mkdir(struct shared *sh, const char *path, char *why, size_t len);
+
 /**
  * knob_cgroup - a cgroup (version 2) of one's own until the end of the scenario
  * @sh: remembers; a controller that is switched on for it is switched off again

@@ -90,7 +90,7 @@ enum undo_kind {
 	UNDO_SWAP,	/* swapoff(path) */
 	UNDO_MODULE,	/* unload module path */
 	UNDO_MOUNT,	/* umount(path), and its directory goes */
-	UNDO_RMDIR,	/* rmdir(path): a cgroup */
+	UNDO_RMDIR,	/* rmdir(path): a cgroup, a tracefs instance */
 };
 
 struct undo {

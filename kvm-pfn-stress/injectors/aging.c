@@ -10,11 +10,13 @@
  *	store: sets accessed and dirty		<- both changes in one SPTE: none may be lost
  *
  * By the multi-generational LRU, whose page-table walk calls the notifier since 6.13 and in stable
- * kernels of before that have the fix (ptep_clear_young_notify() in mm/vmscan.c).
+ * kernels of before that have the fix (ptep_clear_young_notify() in mm/vmscan.c). Whether this one does is
+ * found out: KVM has a tracepoint there (kvm_age_hva).
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/knob.h"
 #include "core/proc.h"
@@ -67,18 +69,12 @@ static void aging_start(struct worker *w)
 			 LRU_GEN);
 }
 
-static const char *aging_unsupported(struct run *run)
-{
-	return why_not[0] ? why_not : NULL;
-}
-
-static unsigned int aging_step(struct worker *w)
+static unsigned int age(void)
 {
 	struct lruvec v[MAX_LRUVECS], now[MAX_LRUVECS];
 	unsigned int n = read_lruvecs(v), i, k, aged = 0;
 	char text[80];
 
-	record_op(w, "lru_gen aging", 0, 0);
 	for (i = 0; i < n; i++) {
 		/* memcg, node, youngest generation, anonymous pages too, all of them */
 		snprintf(text, sizeof(text), "+ %u %u %lu 1 1", v[i].memcg, v[i].node, v[i].max);
@@ -89,6 +85,61 @@ static unsigned int aging_step(struct worker *w)
 		aged += v[i].memcg == now[i].memcg && v[i].node == now[i].node &&
 			now[i].max > v[i].max;
 	return aged;
+}
+
+#define TRACE	"/sys/kernel/tracing/instances/kvm-pfn-stress"
+#define EVENT	TRACE "/events/kvm/kvm_age_hva/enable"
+#define ASKED	20
+
+/* Events in the buffers of all CPUs; none is read while vCPUs run. */
+static unsigned long events(void)
+{
+	char path[128];
+	unsigned long n = 0;
+	long cpu;
+
+	for (cpu = 0; cpu < sysconf(_SC_NPROCESSORS_CONF); cpu++) {
+		long long v;
+
+		snprintf(path, sizeof(path), TRACE "/per_cpu/cpu%ld/stats", cpu);
+		v = proc_field(path, "entries:");
+		n += v > 0 ? v : 0;
+	}
+	return n;
+}
+
+/* The VM is there, and so are pages of this process for the LRU to look at. */
+static const char *aging_unsupported(struct run *run)
+{
+	unsigned int try;
+	bool asks = false;
+	int err;
+
+	if (why_not[0])
+		return why_not;
+	if (!knob_mkdir(run->sh, TRACE, why_not, sizeof(why_not)))
+		return why_not;
+	err = proc_write(EVENT, "1");
+	if (err) {
+		snprintf(why_not, sizeof(why_not), "%s: %s", EVENT, strerror(-err));
+		return why_not;
+	}
+	for (try = 0; try < ASKED && !asks; try++) {
+		age();
+		asks = events();
+	}
+	proc_write(EVENT, "0");
+	rmdir(TRACE);
+	if (asks)
+		return NULL;
+	snprintf(why_not, sizeof(why_not), "this kernel's LRU does not ask KVM (6.13, and stable ones)");
+	return why_not;
+}
+
+static unsigned int aging_step(struct worker *w)
+{
+	record_op(w, "lru_gen aging", 0, 0);
+	return age();
 }
 
 const struct injector_ops injector_aging = {

@@ -32,7 +32,7 @@ passes() {
 # Scenarios that a kernel can't run; all others must pass. The VM has no memory for huge pages of 1 GiB.
 cannot_run() {
 	case $1 in
-	6.1) echo guest-memfd hugetlb-1g memfd-secret outcomes/guest-memfd outcomes/secret pfncache pfncache-hva prefault ;;
+	6.1) echo aging guest-memfd hugetlb-1g memfd-secret outcomes/guest-memfd outcomes/secret pfncache pfncache-hva prefault ;;
 	6.12) echo guest-memfd hugetlb-1g outcomes/guest-memfd ;;
 	7.3) echo hugetlb-1g ;;
 	esac
