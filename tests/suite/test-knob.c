@@ -116,6 +116,29 @@ static void survives_a_kill(void **state)
 	knob_undo_all(sh, why, sizeof(why));
 }
 
+static void directories_go(void **state)
+{
+	char dir[] = "/tmp/knob-dir-XXXXXX";
+	pid_t pid;
+
+	assert_non_null(mkdtemp(dir));
+	rmdir(dir);
+	pid = fork();
+	if (!pid) {
+		if (knob_mkdir(sh, dir, NULL, 0) && knob_mkdir(sh, dir, NULL, 0))
+			raise(SIGKILL);
+		_exit(1);
+	}
+	waitpid(pid, NULL, 0);
+	assert_int_equal(access(dir, F_OK), 0);
+	assert_int_equal(sh->nr_undo, 1);
+	assert_int_equal(knob_undo_all(sh, why, sizeof(why)), 0);
+	assert_int_equal(access(dir, F_OK), -1);
+	assert_false(knob_mkdir(sh, "/nowhere/dir", why, sizeof(why)));
+	assert_string_equal(why, "mkdir /nowhere/dir: No such file or directory");
+	assert_int_equal(knob_undo_all(sh, why, sizeof(why)), 0);
+}
+
 /* The supervisor is killed: its guardian puts things back. */
 static void guardian(void **state)
 {
@@ -143,6 +166,7 @@ int main(void)
 		cmocka_unit_test(brackets_are_the_value),
 		cmocka_unit_test(what_cannot_be_set),
 		cmocka_unit_test(survives_a_kill),
+		cmocka_unit_test(directories_go),
 		cmocka_unit_test(guardian),
 	};
 
