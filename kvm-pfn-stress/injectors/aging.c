@@ -10,8 +10,8 @@
  *	store: sets accessed and dirty		<- both changes in one SPTE: none may be lost
  *
  * By the multi-generational LRU, whose page-table walk calls the notifier since 6.13 and in stable
- * kernels of before that have the fix (ptep_clear_young_notify() in mm/vmscan.c). Whether this one does is
- * found out: KVM has a tracepoint there (kvm_age_hva).
+ * kernels of before that have the fix (ptep_clear_young_notify() in mm/vmscan.c). Whether this one
+ * does is found out: KVM has a tracepoint there (kvm_age_hva).
  */
 #include <errno.h>
 #include <stdio.h>
