@@ -7,8 +7,8 @@
 # Prints a build tree for run.sh --kernel: a bzImage with all that the virtual machine needs, KVM as
 # modules. The configuration is x86's default with configs/kernel/small.config and the FRAGMENTs merged
 # into it, later ones over earlier ones. With a FRAGMENT, an option that this kernel knows and that is not
-# in force in the end is an error, one that it does not know is said. Built out of tree, from a clone of its own that shares the
-# repository's objects: the user's work tree is neither read nor written. The tree is one for each
+# in force in the end is an error, one that it does not know is said. Built out of tree, from a clone of its
+# own that shares the repository's objects: the user's work tree is neither read nor written. The tree is one for each
 # repository and set of FRAGMENTs, and is built anew, by what changed, for each commit; with ccache where
 # it is installed.
 #
@@ -34,7 +34,11 @@ for f in "$@"; do
 	fragments+=("$(realpath "$f")")
 done
 
-base=$PFN_CACHE/kernel-git/$(printf '%s\n' "$repo" "${fragments[@]:1}" | digest)
+# A clone that shares the objects of another builds where that one does: only what differs.
+store=$repo
+alternates=$repo/objects/info/alternates
+[ ! -s "$alternates" ] || store=$(sed -n '1s,/objects$,,p' "$alternates")
+base=$PFN_CACHE/kernel-git/$(printf '%s\n' "$store" "${fragments[@]:1}" | digest)
 src=$base/src out=$base/out
 lock "$base"
 recipe=$(cat "$here/build-kernel.sh" "${fragments[@]}" | digest)
