@@ -26,7 +26,7 @@
 #include "oracles/outcome.h"
 #include "plugins.h"
 
-#define L2_ACCESSES	24
+#define L2_ACCESSES	8
 
 enum answer { ANSWER_TRAP, ANSWER_INTERNAL, ANSWER_SHUTDOWN };
 
@@ -99,7 +99,7 @@ static bool judge(struct worker *w, enum answer answer, const struct run_outcome
 	snprintf(f.got, sizeof(f.got), "%s (exit_reason %u) ", answer_names[answer],
 		 o ? o->exit_reason : 0);
 	if (!right)
-		state = outcome_pte_taken(place.region, page, g->word, o ? o->start_ns : 0,
+		state = outcome_pte_taken(place.region, page, g->word, w->entered_ns,
 					  f.got + strlen(f.got), sizeof(f.got) - strlen(f.got));
 	fail(w->run->sh, ORACLE_OUTCOME, &f, state);
 	return true;

@@ -77,6 +77,7 @@ int vcpu_step(struct worker *w)
 		struct ucall uc;
 
 		vcpu_enter(vcpu, &o);
+		w->entered_ns = o.start_ns;
 		atomic_fetch_add_explicit(&w->ws->exits[o.result], 1, memory_order_relaxed);
 		worker_progress(w);
 

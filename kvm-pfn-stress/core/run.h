@@ -218,6 +218,7 @@ struct worker {
 	unsigned int weight;
 	pthread_t thread;
 	struct rng rng;
+	uint64_t entered_ns;	/* vCPUs: when the last KVM_RUN was called */
 	void *priv;		/* the plug-in's */
 };
 
