@@ -3,6 +3,7 @@
 #	make		 build what runs on this machine
 #	make check	 every test; make check-host: those without a VM; make check-vm: those in one
 #	make check-lava	 the LAVA job, run by lava-run; KERNEL=7.3
+#	make bench	 ours beside upstream's tests, docs/benchmarks.md (KERNEL=6.12 PAIRS=3)
 #	make bench-bisect simulated bisections, the table of docs/bisect.md (COUNT=10000 SEED=1)
 #	make in-tree KSRC=DIR	the suite into tools/testing/selftests of a kernel tree
 #	make dist [KERNEL=6.12|KDIR]	a tarball of the built suite, for a device with busybox only
@@ -38,6 +39,10 @@ lint:
 COUNT ?= 10000
 SEED ?= 1
 
+bench:
+	@tools/vm/packages.sh host-build
+	@tools/bench/bench.sh $(or $(KERNEL),6.12)
+
 bench-bisect:
 	@tools/vm/packages.sh host-build
 	@$(MAKE) -s -C tools/bisect OUT=$(CACHE)/bin $(CACHE)/bin/simulate
@@ -59,4 +64,4 @@ mutation-score:
 clean:
 	@rm -rf $(CACHE)/bin $(CACHE)/tests $(CACHE)/suite $(CACHE)/module $(CACHE)/initramfs
 
-.PHONY: all bench-bisect check check-host check-lava check-vm lint in-tree dist clean mutants mutation-score
+.PHONY: all bench bench-bisect check check-host check-lava check-vm lint in-tree dist clean mutants mutation-score
