@@ -71,7 +71,10 @@ void kernel_log_start(void)
 	taint0 = proc_number("/proc/sys/kernel/tainted", 0);
 }
 
-/* "... at arch/x86/kvm/mmu/mmu.c:123 kvm_mmu_foo+0x1/0x2 [kvm]": the function, else nothing. */
+/*
+ * "... at arch/x86/kvm/mmu/mmu.c:123 kvm_mmu_foo.cold+0x1/0x2 [kvm]": kvm_mmu_foo, else nothing. What
+ * the compiler made of a function (.cold, .isra.0, .part.0) is another in the next build.
+ */
 static void function_of(const char *line, char *buf, size_t len)
 {
 	const char *plus = strstr(line, "+0x"), *p = plus;
@@ -81,7 +84,7 @@ static void function_of(const char *line, char *buf, size_t len)
 		return;
 	while (p > line && (isalnum((unsigned char)p[-1]) || p[-1] == '_' || p[-1] == '.'))
 		p--;
-	snprintf(buf, len, "%.*s", (int)(plus - p), p);
+	snprintf(buf, len, "%.*s", (int)strcspn(p, ".+"), p);
 }
 
 static void log_failure(struct shared *sh, const char *rule, const char *text, const char *detail)

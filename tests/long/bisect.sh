@@ -57,7 +57,7 @@ if (($# == 3)); then
 else
 	ok 'an easy one' find_it stale-unmap pfnmap-fault 'content/stale/*'
 	# a stale mapping that meets the right one ends in BUG(), too: half a minute until one of the two
-	ok 'one that takes a while' find_it seq-not-bumped anon-dontneed 'content/* kernel-log/bug/*/handle_changed_spte'
+	ok 'one that takes a while' find_it seq-not-bumped anon-dontneed 'content/* kernel-log/bug/*handle_changed_spte'
 	ok 'an unrelated bug in the range' find_it retry-ignored+page-ref-leak mixedmap 'content/stale/*'
 fi
 finish

@@ -9,7 +9,8 @@ vm=$top/tools/vm
 export PFN_CACHE=${PFN_CACHE:-$top/.cache}
 kernel=${1:-6.12}
 SCENARIOS=${SCENARIOS:-anon-remap memslot anon-poison}
-TESTS=${TESTS:-memslot_modification_stress_test max_guest_memory_test memslot_perf_test access_tracking_perf_test set_memory_region_test demand_paging_test}
+TESTS=${TESTS:-memslot_modification_stress_test max_guest_memory_test memslot_perf_test
+	access_tracking_perf_test set_memory_region_test demand_paging_test}
 out=${OUT:-$top/docs/benchmarks.md}
 tmp=$(mktemp -d) || exit
 trap 'rm -rf "$tmp"' EXIT
