@@ -222,13 +222,36 @@ static void sweep(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t id)
 		GUEST_SYNC(SYNC_SWEEP);
 }
 
+/*
+ * Now and then a vCPU stays on a page for a while: only what does not leave the guest uses a TLB entry
+ * that should have been flushed, and only the same address again uses what KVM caches of an MMIO
+ * exit. Accesses that take no fault cost next to nothing; those that do end the stay.
+ */
+#define STAY_ODDS	32
+#define STAY_MAX_LOG2	10
+#define STAY_SKIPPED	3
+
+static uint64_t random_page(struct guest_ctl *ctl, struct guest_vcpu *me)
+{
+	if (me->window_gva && !(rng_next(&me->rng) & 3))
+		return me->window;
+	return rng_below(&me->rng, ctl->nr_pages);
+}
+
 static void random_access(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t id)
 {
-	uint64_t page = rng_below(&me->rng, ctl->nr_pages);
+	uint64_t skipped = me->skipped;
 
-	if (me->window_gva && !(rng_next(&me->rng) & 3))
-		page = me->window;
-	access_page(ctl, me, id, page, me->access[rng_below(&me->rng, 16)]);
+	if (me->stay) {
+		me->stay--;
+	} else {
+		me->again = random_page(ctl, me);
+		if (!me->emulated && !rng_below(&me->rng, STAY_ODDS))
+			me->stay = 1 << rng_below(&me->rng, STAY_MAX_LOG2 + 1);
+	}
+	access_page(ctl, me, id, me->again, me->access[rng_below(&me->rng, 16)]);
+	if (me->skipped != skipped && me->stay > STAY_SKIPPED)
+		me->stay = STAY_SKIPPED;
 }
 
 /*
@@ -391,7 +414,7 @@ void guest_main(uint64_t id)
 			nested_host(ctl, me);
 		} else if (me->sweep) {
 			sweep(ctl, me, id);
-		} else if (me->turn && ++n > me->turn) {
+		} else if (me->turn && !me->stay && ++n > me->turn) {
 			n = 0;
 			__atomic_store_n(&me->page, NO_PAGE, __ATOMIC_RELEASE);
 			GUEST_SYNC(SYNC_TURN);
