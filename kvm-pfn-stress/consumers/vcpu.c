@@ -17,6 +17,9 @@
 static enum run_result classify(struct run_outcome *o, int ret, bool sigbus, bool kicked)
 {
 	if (ret < 0) {
+		/* whoever ends KVM_RUN for a signal says so: kvm_handle_signal_exit(), 6.1 to 7.3 */
+		if (o->err == EINTR && o->exit_reason != KVM_EXIT_INTR)
+			return RES_ERRNO;
 		if (o->err == EINTR && sigbus)
 			return RES_SIGBUS;
 		if (o->err == EINTR)
