@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Dirty logging of a memslot is switched on for a while, its log is read, and it is switched off
- * again. Neither state nor content of a page changes: no store may be lost.
+ * again. Neither state nor content of a page changes: no store may be lost, and none that began after
+ * it was switched on may be missing from the log, whatever was mapped writable or huge before.
  *
  *	vCPU					this thread
  *	----					-----------
@@ -10,14 +11,15 @@
  *	store: write-protection fault, the
  *	SPTE is made writable without mmu_lock
  *						off: the SPTEs stay as they are
- *
- * Whether the log is complete is not this injector's question.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "core/compat.h"
 #include "injectors/inject.h"
+#include "oracles/dirty.h"
+
+#define HOW	"dirty-switched"
 
 /* Somebody else's log is left alone; the flags of a memslot with guest_memfd can't be changed. */
 static bool takes_dirty_log(const struct region *r)
@@ -42,21 +44,31 @@ static unsigned int slot_pages(const struct region *r)
 
 static void read_log(struct worker *w, struct region *r)
 {
+	struct dirty_track *t = dirty_trackable(r) ? dirty_track_alloc(r) : NULL;
+	unsigned long *bitmap = t ? t->log : calloc((slot_pages(r) + 63) / 64, 8);
+	struct kvm_dirty_log log = { .slot = r->slot, .dirty_bitmap = bitmap };
 	unsigned int reads = 1 + rng_below(&w->rng, 4);
-	struct kvm_dirty_log log = { .slot = r->slot };
 
-	log.dirty_bitmap = calloc((slot_pages(r) + 63) / 64, 8);
+	if (t)
+		dirty_after(t, HOW);	/* the first round begins */
 	while (reads-- && !run_stopping(w->run)) {
-		inject_pause(w, 1000);
+		inject_pause(w, 20000);
+		if (t)
+			dirty_before(t);
 		record_op(w, "dirty log read", r->gpa, slot_pages(r));
-		if (!__vm_ioctl(w->run->vm, KVM_GET_DIRTY_LOG, &log))
-			continue;
-		/* with the dirty ring there is no bitmap (KVM_CAP_DIRTY_LOG_RING) */
-		if (errno != ENXIO)
-			inject_broken(w, r, "dirty-log-read");
-		break;
+		if (__vm_ioctl(w->run->vm, KVM_GET_DIRTY_LOG, &log)) {
+			/* with the dirty ring there is no bitmap (KVM_CAP_DIRTY_LOG_RING) */
+			if (errno != ENXIO)
+				inject_broken(w, r, "dirty-log-read");
+			break;
+		}
+		if (t)
+			dirty_after(t, HOW);
 	}
-	free(log.dirty_bitmap);
+	if (t)
+		dirty_track_free(t);
+	else
+		free(bitmap);
 }
 
 static unsigned int dirty_log_step(struct worker *w)

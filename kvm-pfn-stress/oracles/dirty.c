@@ -38,18 +38,22 @@ static size_t log_bytes(const struct region *r)
 	return (r->nr + LONG_BITS - 1) / LONG_BITS * sizeof(unsigned long);
 }
 
+bool dirty_trackable(const struct region *r)
+{
+	return r->first == r && !r->next && !r->ops->alias && !r->ops->no_vma;
+}
+
 const char *dirty_unsupported(struct run *run)
 {
 	unsigned int i;
 
 	for (i = 0; i < run->nr_regions; i++)
-		if (run->region[i]->first != run->region[i] || run->region[i]->next ||
-		    run->region[i]->ops->alias || run->region[i]->ops->no_vma)
+		if (!dirty_trackable(run->region[i]))
 			return "a memslot of several parts, an alias, or guest_memfd";
 	return NULL;
 }
 
-struct dirty_track *dirty_track_start(struct region *r)
+struct dirty_track *dirty_track_alloc(struct region *r)
 {
 	struct dirty_track *t = calloc(1, sizeof(*t));
 	size_t nr = r->run->nr_vcpus * r->nr;
@@ -60,6 +64,22 @@ struct dirty_track *dirty_track_start(struct region *r)
 	t->before = calloc(nr, sizeof(*t->before));
 	t->log = calloc(1, log_bytes(r));
 	logging = true;
+	return t;
+}
+
+void dirty_track_free(struct dirty_track *t)
+{
+	free(t->word);
+	free(t->cleared);
+	free(t->before);
+	free(t->log);
+	free(t);
+}
+
+struct dirty_track *dirty_track_start(struct region *r)
+{
+	struct dirty_track *t = dirty_track_alloc(r);
+
 	r->slot_flags |= KVM_MEM_LOG_DIRTY_PAGES;
 	vm_set_user_memory_region(r->run->vm, r->slot, r->slot_flags, r->gpa,
 				  r->nr * GUEST_PAGE_SIZE, (void *)region_hva(r));

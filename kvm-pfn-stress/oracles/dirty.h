@@ -22,6 +22,13 @@ struct dirty_track {
 /* NULL, or why the logs of these regions are not read: one memslot is one region. */
 const char *dirty_unsupported(struct run *run);
 
+/* Nothing else can be said of the log of a memslot of several parts, an alias, or guest_memfd. */
+bool dirty_trackable(const struct region *r);
+
+/* A track for a region whose log somebody switches on; freed by dirty_track_free(). */
+struct dirty_track *dirty_track_alloc(struct region *r);
+void dirty_track_free(struct dirty_track *t);
+
 /**
  * dirty_track_start - switch logging on for a region
  * @r: region
