@@ -3,6 +3,7 @@
  * Dirty logging by bitmap: all memslots are logged, and vCPU threads harvest the log of one between
  * their runs, while the other vCPUs store. Reading clears it (kvm_get_dirty_log_protect()), or a call
  * of its own does (KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, kvm_clear_dirty_log_protect()), turn by turn.
+ * Where KVM can be made to emulate accesses, it does so in every other turn.
  *
  *	vCPU					harvester
  *	----					---------
@@ -17,6 +18,7 @@
 #include <sys/ioctl.h>
 
 #include "core/compat.h"
+#include "arch/arch.h"
 #include "consumers/vcpu.h"
 #include "injectors/inject.h"
 #include "oracles/dirty.h"
@@ -62,12 +64,14 @@ static bool failed(struct worker *w, struct dirty_track *t, const char *what)
 static bool harvest(struct worker *w, struct dirty_track *t)
 {
 	struct kvm_dirty_log get = { .slot = t->r->slot, .dirty_bitmap = t->log };
-	struct kvm_clear_dirty_log clear = { .slot = t->r->slot, .num_pages = t->r->nr,
+	/* all of it, or the front part; what was read and not cleared is in the log the next time too */
+	unsigned int part = rng_below(&w->rng, 2) ? t->r->nr : rng_below(&w->rng, t->r->nr) & ~63u;
+	struct kvm_clear_dirty_log clear = { .slot = t->r->slot, .num_pages = part,
 					     .dirty_bitmap = t->log };
 
 	if (ioctl(w->run->vm->fd, KVM_GET_DIRTY_LOG, &get))
 		return !failed(w, t, "get-dirty-log");
-	if (manual && ioctl(w->run->vm->fd, KVM_CLEAR_DIRTY_LOG, &clear))
+	if (manual && part && ioctl(w->run->vm->fd, KVM_CLEAR_DIRTY_LOG, &clear))
 		return !failed(w, t, "clear-dirty-log");
 	return true;
 }
@@ -84,6 +88,9 @@ static void dirty_turn(struct worker *w)
 	if (harvest(w, t))
 		dirty_after(t, manual ? "dirty-manual" : "dirty-bitmap");
 	pthread_mutex_unlock(&harvesting);
+	/* what KVM writes for the guest is logged elsewhere: __kvm_write_guest_page() */
+	if (!arch_can_emulate())
+		w->run->ctl->vcpu[w->id].emulated = rng_below(&w->rng, 2);
 }
 
 static void dirty_run(struct worker *w)
