@@ -97,18 +97,31 @@ static void check_own(struct guest_vcpu *me, uint64_t id, uint64_t v, uint64_t l
 
 static enum access_status load(const struct guest_vcpu *me, uint64_t gva, uint64_t *out)
 {
+	if (me->async.on)
+		return arch_interruptible(gva, (uint64_t)out, 0, 0, arch_load);
 	return me->emulated ? arch_emul_load(gva, out) : arch_load(gva, out);
 }
 
 static enum access_status store(const struct guest_vcpu *me, uint64_t gva, uint64_t val)
 {
+	if (me->async.on)
+		return arch_interruptible(gva, val, 0, 0, arch_store);
 	return me->emulated ? arch_emul_store(gva, val) : arch_store(gva, val);
 }
 
 static enum access_status rmw(const struct guest_vcpu *me, uint64_t gva, uint64_t expect,
 			      uint64_t val, uint64_t *out)
 {
+	if (me->async.on)
+		return arch_interruptible(gva, expect, val, (uint64_t)out, arch_rmw);
 	return me->emulated ? arch_emul_rmw(gva, expect, val, out) : arch_rmw(gva, expect, val, out);
+}
+
+static enum access_status exec(const struct guest_vcpu *me, uint64_t gva, uint64_t *out)
+{
+	if (me->async.on)
+		return arch_interruptible(gva, (uint64_t)out, 0, 0, arch_exec);
+	return arch_exec(gva, out);
 }
 
 /* The guest's own page table is asked before KVM is, whatever the state of the page. */
@@ -159,7 +172,7 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 		st = rmw(me, gva + PAGE_OWN_OFF(id), last, stamp, &v);
 		break;
 	case OP_EXEC:
-		st = arch_exec(gva + PAGE_CODE_OFF, &v);
+		st = exec(me, gva + PAGE_CODE_OFF, &v);
 		break;
 	default:
 		st = load(me, gva + (fill_word ? PAGE_FILL_OFF : PAGE_OWN_OFF(id)), &v);

@@ -97,6 +97,19 @@ struct guest_nested {
 	uint64_t unwritten;
 };
 
+#define GUEST_MAX_ASYNC	64	/* KVM: ASYNC_PF_PER_VCPU */
+
+/* A vCPU that is told when KVM brings in a page, and when it is there. */
+struct guest_async {
+	/* written by the host while the guest does not run */
+	uint64_t on;		/* accesses with interrupts on */
+	/* written by the guest */
+	uint64_t missing, ready;	/* times that it was told */
+	uint64_t skipped;	/* accesses that the guest gave up */
+	uint64_t stray;		/* told of a page that nobody waits for */
+	uint64_t waits, token[GUEST_MAX_ASYNC];	/* for these */
+};
+
 struct guest_vcpu {
 	/* written by the host while the guest does not run */
 	struct rng rng;
@@ -124,6 +137,7 @@ struct guest_vcpu {
 	/* the page of the last random access, and how many more stay on it */
 	uint64_t again, stay;
 	struct guest_nested nested;
+	struct guest_async async;
 } __attribute__((aligned(64)));
 
 struct guest_ctl {

@@ -34,6 +34,7 @@
 	X(thp)
 
 #define CONSUMERS(X) \
+	X(async_pf) \
 	X(dirty_log) \
 	X(dirty_ring) \
 	X(emulated) \

@@ -34,6 +34,16 @@ enum access_status arch_emul_load(uint64_t gva, uint64_t *out);
 enum access_status arch_emul_store(uint64_t gva, uint64_t val);
 enum access_status arch_emul_rmw(uint64_t gva, uint64_t expect, uint64_t val, uint64_t *out);
 
+/**
+ * arch_interruptible - one of arch_load(), arch_store(), arch_rmw(), arch_exec(), with interrupts on
+ * @a, @b, @c, @d: what it is called with
+ * @access: which
+ *
+ * Return: its own, or ACCESS_SKIPPED when the guest has given the access up.
+ */
+enum access_status arch_interruptible(uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+				      const void *access);
+
 /* Orders the access before what follows; pairs with page_set() in core/region.c. */
 static inline void arch_guest_mb(void)
 {
@@ -123,6 +133,17 @@ void arch_steal_time(struct kvm_vcpu *vcpu, uint64_t gpa);
  */
 uint64_t arch_window_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t pte_gva,
 			   uint64_t gpa);
+
+/* NULL, or why vCPUs can't have pages brought in while they go on. */
+const char *arch_async_unsupported(void);
+
+/**
+ * arch_async_setup - have a vCPU told when a page has to be brought in, and when it is there
+ * @vm: the VM
+ * @vcpu: the vCPU, which has not run yet
+ * @guest_vcpu: gva of its struct guest_vcpu; its member async is kept by the guest from now on
+ */
+void arch_async_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t guest_vcpu);
 
 /* NULL, or why vCPUs can't run nested guests. */
 const char *arch_nested_unsupported(void);

@@ -148,6 +148,11 @@ static long long vcpus(void)
 	return slab_objects("kvm_vcpu");
 }
 
+static long long async_faults(void)
+{
+	return slab_objects("kvm_async_pf");
+}
+
 static struct resource {
 	const char *rule;
 	long long (*read)(void);
@@ -166,6 +171,7 @@ static struct resource {
 	{ "helper-pages-leaked", leaked, 0, 0 },
 	{ "slab-shadow-pages", shadow_pages, 0, 0 },
 	{ "slab-vcpus", vcpus, 0, 0 },
+	{ "slab-async-faults", async_faults, 0, 0 },
 	{ "memory-kib", mem_used, 16384, 0 },
 };
 

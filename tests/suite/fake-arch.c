@@ -59,6 +59,19 @@ enum access_status arch_emul_rmw(uint64_t gva, uint64_t expect, uint64_t val, ui
 	return arch_rmw(gva, expect, val, out);
 }
 
+enum access_status arch_interruptible(uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+				      const void *access)
+{
+	return access_at(a);
+}
+
+const char *arch_async_unsupported(void)
+{
+	return "no KVM here";
+}
+
+void arch_async_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t guest_vcpu) { }
+
 void arch_fill(void *hva, uint64_t stamp)
 {
 	((uint64_t *)hva)[PAGE_FILL_OFF / 8] = stamp;

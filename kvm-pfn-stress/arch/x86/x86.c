@@ -119,11 +119,20 @@ uint64_t access_trapped(uint64_t rip)
 	return at_access(rip) ? (uint64_t)x86_trapped : 0;
 }
 
+uint64_t access_skipped(uint64_t rip)
+{
+	if (in_test_page(rip))
+		return (uint64_t)x86_exec_skipped;
+	return at_access(rip) ? (uint64_t)x86_skipped : 0;
+}
+
 /* Runs in the guest. */
 static void guest_page_fault(struct ex_regs *regs)
 {
 	uint64_t rip = access_trapped(regs->rip);
 
+	if (async_page_fault(regs))
+		return;
 	if (!rip)
 		asm volatile("ud2");
 	regs->rip = rip;
@@ -185,10 +194,8 @@ int arch_skip_access(struct kvm_vcpu *vcpu)
 	struct kvm_regs regs;
 
 	vcpu_regs_get(vcpu, &regs);
-	if (at_access(regs.rip))
-		regs.rip = (uint64_t)x86_skipped;
-	else if (in_test_page(regs.rip))
-		regs.rip = (uint64_t)x86_exec_skipped;
+	if (access_skipped(regs.rip))
+		regs.rip = access_skipped(regs.rip);
 	else if (nested_skip(regs.rip))
 		regs.rip = nested_skip(regs.rip);
 	else

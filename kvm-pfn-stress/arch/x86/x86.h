@@ -5,10 +5,19 @@
 #ifndef ARCH_X86_X86_H
 #define ARCH_X86_X86_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+struct ex_regs;
 
 /* Where a guest goes on after an exception in an access at @rip; 0: it was in none. */
 uint64_t access_trapped(uint64_t rip);
+
+/* Where a guest goes on that gives up its access at @rip; 0: it is in none. */
+uint64_t access_skipped(uint64_t rip);
+
+/* Runs in the guest, on #PF: it was KVM's, to say that a page is not there yet. */
+bool async_page_fault(struct ex_regs *regs);
 
 /* Where a vCPU that can't get through the instruction at @rip goes on; 0: it is not ours. */
 uint64_t nested_skip(uint64_t rip);

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vCPU threads whose guest runs with interrupts on: a fault that would have to sleep (userfaultfd, I/O,
+ * a GUP that gives no page under FOLL_NOWAIT) is left to a kworker, and the vCPU goes on
+ * (kvm_setup_async_pf(), virt/kvm/async_pf.c). Every other vCPU gets told, by #PF and an interrupt
+ * (arch/x86/async-pf.c has the protocol); KVM halts the others until the page is there.
+ *
+ *	vCPU				kworker			injector
+ *	----				-------			--------
+ *	fault: GUP, FOLL_NOWAIT: no page
+ *	queues work, runs the guest	GUP, in this mm
+ *								munmap(), memslot: another hva
+ *					done: page ready
+ *	maps the page: must look again				<- else a page that has gone
+ *
+ * Every token must come back: the guest waits for all of them, and the watchdog for the guest.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/compat.h"
+#include "arch/arch.h"
+#include "consumers/vcpu.h"
+#include "oracles/outcome.h"
+#include "plugins.h"
+
+static const char *async_pf_unsupported(struct run *run)
+{
+	(void)run;
+	return arch_async_unsupported();
+}
+
+static void async_pf_setup(struct worker *w)
+{
+	struct guest_vcpu *g = &w->run->ctl->vcpu[w->id];
+
+	g->async.on = 1;
+	if (!(w->id % 2))
+		arch_async_setup(w->run->vm, w->run->vcpu[w->id],
+				 CTL_GVA + ((uint64_t)g - (uint64_t)w->run->ctl));
+}
+
+static void stray_token(struct worker *w, const struct guest_async *a)
+{
+	struct failure f = { 0 };
+
+	snprintf(f.rule, sizeof(f.rule), "page-ready-for-nobody");
+	snprintf(f.thread, sizeof(f.thread), "%s", w->ws->name);
+	snprintf(f.expected, sizeof(f.expected), "tokens of pages that were missing, once each");
+	snprintf(f.got, sizeof(f.got), "%lu others, beside %lu right ones", a->stray, a->ready);
+	fail(w->run->sh, ORACLE_OUTCOME, &f, NULL);
+}
+
+/*
+ * MMIO at the first exit behind an exception that KVM has injected. Nothing was being delivered; the
+ * vCPU can do the same again (docs/findings/exitintinfo.md).
+ */
+static bool async_pf_exit(struct worker *w, const struct run_outcome *o)
+{
+	struct failure f = { 0 };
+
+	if (o->result != RES_INTERNAL || o->suberror != KVM_INTERNAL_ERROR_DELIVERY_EV)
+		return false;
+	snprintf(f.rule, sizeof(f.rule), "event-delivery");
+	snprintf(f.thread, sizeof(f.thread), "%s", w->ws->name);
+	snprintf(f.expected, sizeof(f.expected), "mmio, or the access completes");
+	snprintf(f.got, sizeof(f.got), "KVM_EXIT_INTERNAL_ERROR, KVM_INTERNAL_ERROR_DELIVERY_EV ");
+	arch_describe_vcpu(w->run->vcpu[w->id], f.got + strlen(f.got), sizeof(f.got) - strlen(f.got));
+	fail(w->run->sh, ORACLE_OUTCOME, &f, NULL);
+	return true;
+}
+
+static void async_pf_run(struct worker *w)
+{
+	const struct guest_async *a = &w->run->ctl->vcpu[w->id].async;
+	struct shared *sh = w->run->sh;
+
+	vcpu_loop(w, 0, NULL);
+	oracle_checked(w->run, ORACLE_OUTCOME, a->ready);
+	count(sh, "async-pf", "missing", a->missing);
+	count(sh, "async-pf", "ready", a->ready);
+	count(sh, "async-pf", "skipped", a->skipped);
+	if (a->stray)
+		stray_token(w, a);
+}
+
+const struct consumer_ops consumer_async_pf = {
+	.name = "async-pf",
+	.describe = "vCPUs that go on while a page is brought in, and are told when it is there",
+	.unsupported = async_pf_unsupported,
+	.setup = async_pf_setup,
+	.exit = async_pf_exit,
+	.run = async_pf_run,
+};
