@@ -24,6 +24,7 @@
 	X(node0) \
 	X(node1) \
 	X(pfnmap_fault) \
+	X(pfnmap_huge) \
 	X(pfnmap_remap) \
 	X(pfnmap_ro) \
 	X(pfnmap_tail) \

@@ -61,6 +61,11 @@ static unsigned int zap_step(struct worker *w)
 		no_spare_pages(w, r);
 		return 0;
 	}
+	if (err == -ENOMEM) {	/* of a whole block of pages */
+		pages_end(r, first, nr, r->mapped, false);
+		region_release(r, first, nr);
+		return 0;
+	}
 	if (err)
 		inject_broken(w, r, "zap");
 	pages_end(r, first, nr, after, true);

@@ -35,6 +35,20 @@ static inline vm_fault_t pfnh_insert_special(struct vm_area_struct *vma, unsigne
 #endif
 }
 
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+/* Put a huge entry for the pfns from @pfn on into a VM_PFNMAP VMA. */
+static inline vm_fault_t pfnh_insert_huge(struct vm_fault *vmf, unsigned long pfn)
+{
+	bool write = vmf->flags & FAULT_FLAG_WRITE;
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+	return vmf_insert_pfn_pmd(vmf, __pfn_to_pfn_t(pfn, PFN_DEV), write);
+#else
+	return vmf_insert_pfn_pmd(vmf, pfn, write);
+#endif
+}
+#endif
+
 /* The raw flags of a page, without the checks of the accessors: the page may change under us. */
 static inline unsigned long pfnh_page_flags(const struct page *page)
 {

@@ -75,6 +75,13 @@ static long do_create(struct file *file, struct pfnh_file *pf, void __user *argp
 		return -EINVAL;
 	if ((arg.flags & PFNH_F_RO_UPGRADE) && !(arg.flags & PFNH_F_RO_PTE))
 		return -EINVAL;
+	if (arg.flags & PFNH_F_HUGE) {
+		if (arg.kind != PFNH_PFNMAP_FAULT || arg.flags != PFNH_F_HUGE ||
+		    arg.nr_pages % PFNH_HUGE)
+			return -EINVAL;
+		if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
+			return -EOPNOTSUPP;
+	}
 
 	mutex_lock(&pf->lock);
 	if (pf->set) {
@@ -102,6 +109,9 @@ static long do_zap(struct pfnh_set *set, void __user *argp)
 	if (!set)
 		return -ENODATA;
 	if (arg.first >= set->nr || arg.nr > set->nr - arg.first)
+		return -EINVAL;
+	if ((set->flags & PFNH_F_HUGE) && (arg.flags & PFNH_ZAP_ROTATE) &&
+	    (arg.first | arg.nr) % PFNH_HUGE)
 		return -EINVAL;
 	return pfnh_set_zap(set, &arg);
 }

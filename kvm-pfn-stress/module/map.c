@@ -173,6 +173,45 @@ static vm_fault_t pfnh_vm_fault(struct vm_fault *vmf)
 	return ret;
 }
 
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+/*
+ * The same for a huge entry, where the VMA suits it; else VM_FAULT_FALLBACK, and pfnh_vm_fault() is
+ * asked for a small one. The answer depends on nothing that changes: to insert a huge entry where
+ * somebody else has put a page table is a WARN in vmf_insert_pfn_pmd().
+ */
+static vm_fault_t pfnh_vm_huge_fault(struct vm_fault *vmf, unsigned int order)
+{
+	unsigned long addr = vmf->address & PMD_MASK;
+	struct vm_area_struct *vma = vmf->vma;
+	struct pfnh_set *set = vma->vm_private_data;
+	u32 index = index_of(set, vmf->pgoff), first, i;
+	vm_fault_t ret;
+
+	first = index - ((vmf->address - addr) >> PAGE_SHIFT);
+	if (order != PMD_SHIFT - PAGE_SHIFT || addr < vma->vm_start || addr + PMD_SIZE > vma->vm_end ||
+	    index >= set->nr || first % PFNH_HUGE)
+		return VM_FAULT_FALLBACK;
+
+	down_read(&set->sem);
+	ret = pfnh_insert_huge(vmf, page_to_pfn(set->cur[first]->page));
+	if (ret == VM_FAULT_NOPAGE) {
+		note_insertion(set, index);
+		spin_lock(&set->tid_lock);
+		for (i = first; i < first + PFNH_HUGE; i++)
+			set->pte_log[i].put_ns = set->pte_log[index].put_ns;
+		spin_unlock(&set->tid_lock);
+	}
+	up_read(&set->sem);
+	pfnh_count_handler(vma->vm_mm);
+	return ret;
+}
+
+static const struct vm_operations_struct pfnh_vm_ops_huge = {
+	.fault		= pfnh_vm_fault,
+	.huge_fault	= pfnh_vm_huge_fault,
+};
+#endif
+
 /*
  * A CPU write through a read-only PTE in a writable VMA. That these handlers exist makes
  * vma_set_page_prot() take write permission from vm_page_prot (vma_wants_writenotify()), which is
@@ -281,6 +320,12 @@ int pfnh_set_mmap(struct pfnh_set *set, struct vm_area_struct *vma)
 	else
 		vm_flags_set(vma, VM_PFNMAP | VM_IO);
 
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+	if (set->flags & PFNH_F_HUGE) {
+		vma->vm_ops = &pfnh_vm_ops_huge;
+		return 0;
+	}
+#endif
 	if (set->kind != PFNH_PFNMAP_REMAP) {
 		vma->vm_ops = &pfnh_vm_ops_fault[ops];
 		return 0;

@@ -106,8 +106,42 @@ free_block:
 	return -ENOMEM;
 }
 
+/* Pages as those of grow_page(), beside each other and aligned for a huge entry. */
+static int grow_huge(struct pfnh_set *set)
+{
+	struct page *page = alloc_pages(GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL,
+					get_order(PFNH_HUGE * PAGE_SIZE));
+	struct pfnh_pg *pg, *next;
+	LIST_HEAD(pgs);
+	unsigned int i;
+
+	if (!page)
+		return -ENOMEM;
+	split_page(page, get_order(PFNH_HUGE * PAGE_SIZE));
+	for (i = 0; i < PFNH_HUGE; i++) {
+		pg = pg_new(page + i, NULL);
+		if (!pg)
+			goto free;
+		list_add_tail(&pg->list, &pgs);
+	}
+	list_for_each_entry(pg, &pgs, list)
+		page_ref_add(pg->page, set->bias);
+	list_splice_tail(&pgs, &set->free);
+	set->total += PFNH_HUGE;
+	return 0;
+
+free:
+	list_for_each_entry_safe(pg, next, &pgs, list)
+		kfree(pg);
+	for (i = 0; i < PFNH_HUGE; i++)
+		__free_page(page + i);
+	return -ENOMEM;
+}
+
 static int grow(struct pfnh_set *set)
 {
+	if (set->flags & PFNH_F_HUGE)
+		return grow_huge(set);
 	return set->flags & PFNH_F_TAIL ? grow_block(set) : grow_page(set);
 }
 
@@ -160,6 +194,43 @@ static u64 canary_check_all(struct pfnh_set *set)
 	return checked;
 }
 
+/* Retired pages from @pg on: the whole block, in order, and nobody uses it any more? */
+static bool block_unused(struct pfnh_set *set, struct pfnh_pg *pg)
+{
+	unsigned long pfn = page_to_pfn(pg->page);
+	unsigned int i;
+
+	for (i = 0; i < PFNH_HUGE; i++) {
+		if (list_entry_is_head(pg, &set->retired, list) || page_to_pfn(pg->page) != pfn + i ||
+		    page_ref_count(pg->page) != set->base + set->bias || !canary_intact(set, pg))
+			return false;
+		pg = list_next_entry(pg, list);
+	}
+	return IS_ALIGNED(pfn, PFNH_HUGE);
+}
+
+/* Move retired blocks to @fresh, until there are @nr pages more. Returns how many are missing. */
+static u32 collect_blocks(struct pfnh_set *set, u32 nr, struct list_head *fresh)
+{
+	struct pfnh_pg *pg = list_first_entry(&set->retired, struct pfnh_pg, list), *next;
+	unsigned int i;
+
+	while (nr && !list_entry_is_head(pg, &set->retired, list)) {
+		if (!block_unused(set, pg)) {
+			pg = list_next_entry(pg, list);
+			continue;
+		}
+		for (i = 0; i < PFNH_HUGE; i++) {
+			next = list_next_entry(pg, list);
+			list_move_tail(&pg->list, fresh);
+			pg = next;
+		}
+		nr -= PFNH_HUGE;
+		cond_resched();
+	}
+	return nr;
+}
+
 /*
  * Collect @nr zeroed pages that nobody uses on @fresh: new ones as long as the set may grow, then
  * the longest retired ones. A retired page that still has a reference stays where it is.
@@ -167,7 +238,8 @@ static u64 canary_check_all(struct pfnh_set *set)
  */
 static int collect(struct pfnh_set *set, u32 nr, struct list_head *fresh)
 {
-	u32 limit = 2 * set->nr + PFNH_SPARE;
+	bool huge = set->flags & PFNH_F_HUGE;
+	u32 limit = 2 * set->nr + (huge ? PFNH_SPARE_HUGE : PFNH_SPARE);
 	struct pfnh_pg *pg, *next;
 	int ret = 0;
 
@@ -187,7 +259,9 @@ static int collect(struct pfnh_set *set, u32 nr, struct list_head *fresh)
 		cond_resched();
 	}
 
-	if (ret != -EINTR) {
+	if (ret != -EINTR && huge) {
+		nr = collect_blocks(set, nr, fresh);
+	} else if (ret != -EINTR) {
 		list_for_each_entry_safe(pg, next, &set->retired, list) {
 			if (!nr)
 				break;

@@ -45,7 +45,13 @@ enum pfnh_kind {
 #define PFNH_F_IO	(1u << 1)  /* add VM_IO (PFNMAP kinds have it anyway) */
 #define PFNH_F_RO_PTE	(1u << 2)  /* PTEs read-only although the VMA may be writable: SIGBUS */
 #define PFNH_F_RO_UPGRADE (1u << 3) /* with RO_PTE: a CPU write makes its PTE writable instead */
-#define PFNH_F_ALL	(PFNH_F_TAIL | PFNH_F_IO | PFNH_F_RO_PTE | PFNH_F_RO_UPGRADE)
+/*
+ * PFNMAP_FAULT only: blocks of PFNH_HUGE contiguous pages, mapped by huge entries where a fault
+ * allows it. EOPNOTSUPP where the kernel maps no pfns so.
+ */
+#define PFNH_F_HUGE	(1u << 4)
+#define PFNH_HUGE	512	/* nr_pages, and all that PFNH_ZAP_ROTATE takes, are multiples of it */
+#define PFNH_F_ALL	(PFNH_F_TAIL | PFNH_F_IO | PFNH_F_RO_PTE | PFNH_F_RO_UPGRADE | PFNH_F_HUGE)
 
 struct pfnh_create {
 	__u32 kind;		/* enum pfnh_kind */

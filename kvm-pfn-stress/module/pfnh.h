@@ -36,6 +36,7 @@
 
 #define PFNH_TAIL_ORDER		3	/* 7 pages out of 8: all but the head */
 #define PFNH_SPARE		256	/* retired pages of a set, besides one for each page */
+#define PFNH_SPARE_HUGE		(8 * PFNH_HUGE)	/* in blocks: one reference keeps all of one */
 #define PFNH_MAX_LEAKS		64	/* references that PFNH_BREAK can hold for one file */
 
 /* The allocation behind tail pages: 1 << PFNH_TAIL_ORDER pages, not compound. */
