@@ -244,10 +244,20 @@ static void sweep(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t id)
 #define STAY_MAX_LOG2	10
 #define STAY_SKIPPED	3
 
+/* Every fourth one is near the last one: dirty rings and prefetching take neighbours together. */
+#define NEAR		32
+
 static uint64_t random_page(struct guest_ctl *ctl, struct guest_vcpu *me)
 {
+	uint64_t page;
+
 	if (me->window_gva && !(rng_next(&me->rng) & 3))
 		return me->window;
+	if (!(rng_next(&me->rng) & 3)) {
+		page = me->again + rng_below(&me->rng, 2 * NEAR) - NEAR;
+		if (page < ctl->nr_pages)
+			return page;
+	}
 	return rng_below(&me->rng, ctl->nr_pages);
 }
 
