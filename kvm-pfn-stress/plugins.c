@@ -43,6 +43,7 @@
 	X(own_ptes) \
 	X(pfncache) \
 	X(pfncache_hva) \
+	X(pv_time) \
 	X(prefault) \
 	X(sweep) \
 	X(vcpu)

@@ -121,6 +121,12 @@ bool arch_emulated(void);
 void arch_kvmclock(struct kvm_vcpu *vcpu, uint64_t gpa);
 void arch_steal_time(struct kvm_vcpu *vcpu, uint64_t gpa);
 
+/* Ask that the next KVM_RUN writes the clock. Return: 0, or an errno (EINVAL: it has none). */
+int arch_clock_update(struct kvm_vcpu *vcpu);
+
+/* The number in a clock or a stolen time (@steal) that KVM changes whenever it writes it. */
+uint32_t arch_time_version(const void *time, bool steal);
+
 /**
  * arch_window_setup - map a page that the guest can translate otherwise, and its page table entry
  * @vm: the VM

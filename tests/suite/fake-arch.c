@@ -97,6 +97,16 @@ bool arch_emulated(void)
 void arch_kvmclock(struct kvm_vcpu *vcpu, uint64_t gpa) { }
 void arch_steal_time(struct kvm_vcpu *vcpu, uint64_t gpa) { }
 
+int arch_clock_update(struct kvm_vcpu *vcpu)
+{
+	return 0;
+}
+
+uint32_t arch_time_version(const void *time, bool steal)
+{
+	return 0;
+}
+
 const char *arch_can_emulate(void)
 {
 	return "no KVM here";

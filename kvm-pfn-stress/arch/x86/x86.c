@@ -2,7 +2,9 @@
 /*
  * x86: the instructions that touch test pages, and how the host gets a vCPU out of them.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "core/compat.h"
@@ -216,6 +218,17 @@ void arch_kvmclock(struct kvm_vcpu *vcpu, uint64_t gpa)
 void arch_steal_time(struct kvm_vcpu *vcpu, uint64_t gpa)
 {
 	vcpu_set_msr(vcpu, MSR_STEAL_TIME, gpa | MSR_ENABLED);
+}
+
+int arch_clock_update(struct kvm_vcpu *vcpu)
+{
+	return ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0) ? errno : 0;
+}
+
+/* struct pvclock_vcpu_time_info, struct kvm_steal_time */
+uint32_t arch_time_version(const void *time, bool steal)
+{
+	return __atomic_load_n((const uint32_t *)time + (steal ? 2 : 0), __ATOMIC_SEQ_CST);
 }
 
 void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len)
