@@ -25,6 +25,7 @@
 #include "core/region.h"
 #include "core/signals.h"
 #include "engine.h"
+#include "injectors/inject.h"
 #include "oracles/quiet.h"
 #include "plugins.h"
 
@@ -64,35 +65,41 @@ static struct worker *worker_add(struct run *run, const char *name, bool is_vcpu
 /*
  * Where threads run decides what can race, so it changes several times a second, by seed:
  *
- * PLACE_SPLIT	vCPUs on one half of the CPUs, injectors on the other: each invalidation runs beside a
+ * split	vCPUs on one half of the CPUs, injectors on the other: each invalidation runs beside a
  *		fault, and is never preempted by the vCPU that waits for its end
- * PLACE_SPREAD	vCPUs on different CPUs, injectors between them: vCPU against vCPU; always where
+ * spread	vCPUs on different CPUs, injectors between them: vCPU against vCPU; always where
  *		there are no injectors to be split from
+ * together	all on one CPU, if the explorer says so
  *
  * In a hot phase injectors do not pause between two steps.
  */
-enum placement { PLACE_SPLIT, PLACE_SPREAD, NR_PLACEMENTS };
-
 #define PHASE_MS	150
 #define LOOK_MS		15	/* how often the main thread looks for the end */
 
-static void place_threads(struct run *run, struct rng *rng)
+static void draw_placement(struct run *run, struct rng *rng)
 {
-	enum placement how = rng_below(rng, 3) && run->sc->nr_injectors ?
-			     PLACE_SPLIT : PLACE_SPREAD;
+	run->split = rng_below(rng, 3) && run->sc->nr_injectors;
+	run->one_cpu = rng_below(rng, cpus_usable());
+	atomic_store(&run->hot, rng_below(rng, 3) != 0);
+}
+
+static void place_threads(struct run *run)
+{
 	int first = cpus_first(), nr = cpus_usable(), half = nr / 2;
 	unsigned int i;
 
-	atomic_store(&run->hot, rng_below(rng, 3) != 0);
 	for (i = 0; i < run->nr_workers; i++) {
 		struct worker_shared *ws = run->worker[i]->ws;
+		pid_t tid = atomic_load(&ws->tid);
 
-		if (how == PLACE_SPREAD || nr < 2)
-			cpus_pin(atomic_load(&ws->tid), i, first, nr);
+		if (run->together)
+			cpus_pin(tid, run->one_cpu, first, nr);
+		else if (!run->split || nr < 2)
+			cpus_pin(tid, i, first, nr);
 		else if (ws->is_vcpu)
-			cpus_pin(atomic_load(&ws->tid), i, first + half, nr - half);
+			cpus_pin(tid, i, first + half, nr - half);
 		else
-			cpus_pin(atomic_load(&ws->tid), i, first, half);
+			cpus_pin(tid, i, first, half);
 	}
 }
 
@@ -123,6 +130,7 @@ static void *worker_thread(void *arg)
 	struct worker *w = arg;
 	struct run *run = w->run;
 	unsigned int made;
+	bool meet;
 
 	me = w;
 	if (numa_available() >= 0)
@@ -145,10 +153,14 @@ static void *worker_thread(void *arg)
 				worker_progress(w);
 				continue;
 			}
+			meet = atomic_load(&run->meet);
+			w->target = 0;
+			if (meet && w->aims)
+				inject_await(w);
 			made = w->injector->step(w);
 			atomic_fetch_add_explicit(&w->ws->injections, made, memory_order_relaxed);
 			worker_progress(w);
-			if (w->injector->gap_us && !atomic_load(&run->hot))
+			if (w->injector->gap_us && (meet ? !w->aims : !atomic_load(&run->hot)))
 				usleep(rng_log(&w->rng, w->injector->gap_us / w->weight + 1));
 		}
 	}
@@ -301,9 +313,11 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 	rng_seed(&rng, seed, 0);
 	for (i = 0; !run_stopping(run); i++) {
 		if (!(i % (PHASE_MS / LOOK_MS)))
-			place_threads(run, &rng);
-		if (!(i % (EXPLORE_MS / LOOK_MS)))
+			draw_placement(run, &rng);
+		if (!(i % (EXPLORE_MS / LOOK_MS))) {
 			explore_turn(run, explorers);
+			place_threads(run);
+		}
 		usleep(LOOK_MS * 1000);
 		near_collect(run);
 	}

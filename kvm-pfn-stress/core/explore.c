@@ -3,16 +3,19 @@
  *	explorer	fault					invalidation
  *	--------	-----					------------
  *	free		as it comes				as it comes
- *	meet		waits with its pfn for the begin	of pages that vCPUs are at
- *			of the next one, and goes on with it
- *	sample		the same, and a moment longer: all	of pages that vCPUs are at
- *			offsets are equally likely
+ *	meet		waits with its pfn for the begin	waits for such a fault, and mostly takes
+ *			of the next one, and goes on with it	its page
+ *	end		the same, and goes on with the end	the same
+ *	sample		waits for the begin, and a moment	the same
+ *			longer: all offsets are equally likely
  *	delay		is held up with its pfn, log-uniform	of pages that vCPUs are at
  *
  * All but the first make the time between hva_to_pfn() and mmu_lock long, where a retry check that
  * is missing or wrong shows. They cost throughput, on which other bugs depend: so free has a third of
- * all turns, whatever the others earn. What each earns: docs/architecture.md. Two more were tried
- * and dropped: free with aimed invalidations, and a vCPU that gets what others leave it of a CPU.
+ * all turns, whatever the others earn. Those that meet are mostly together on one CPU: neither side then
+ * waits for another CPU to wake up, which takes a loaded host (and an emulator on it) milliseconds. What
+ * each earns: docs/architecture.md. Two more were tried and dropped: free with aimed invalidations, and
+ * a vCPU that gets what others leave it of a CPU.
  */
 #include <string.h>
 #include <sys/ioctl.h>
@@ -31,15 +34,19 @@ struct explorer {
 	bool aim;
 	bool delays;			/* needs PFNH_DELAY */
 	uint32_t flags, max_us;
+	uint32_t often;			/* in a million, at least */
 };
 
 static const struct explorer explorers[] = {
 	{ .letter = 'f' },						/* free */
-	{ .letter = 'm', .aim = true, .delays = true, .max_us = 4000,	/* meet */
-	  .flags = PFNH_DELAY_MEET },
-	{ .letter = 's', .aim = true, .delays = true, .max_us = 4000,	/* sample */
-	  .flags = PFNH_DELAY_MEET | PFNH_DELAY_SAMPLE },
-	{ .letter = 'd', .aim = true, .delays = true, .max_us = 2000 },	/* delay */
+	{ .letter = 'm', .aim = true, .delays = true, .max_us = 2000,	/* meet */
+	  .flags = PFNH_DELAY_MEET, .often = 600000 },
+	{ .letter = 'e', .aim = true, .delays = true, .max_us = 2000,	/* end */
+	  .flags = PFNH_DELAY_MEET | PFNH_DELAY_END, .often = 600000 },
+	{ .letter = 's', .aim = true, .delays = true, .max_us = 2000,	/* sample */
+	  .flags = PFNH_DELAY_MEET | PFNH_DELAY_SAMPLE, .often = 600000 },
+	{ .letter = 'd', .aim = true, .delays = true, .max_us = 2000,	/* delay */
+	  .often = 300000 },
 };
 
 #define NR_OURS	(sizeof(explorers) / sizeof(*explorers))
@@ -69,10 +76,13 @@ static bool possible(struct run *run, const struct explorer *e)
 void explore_start(struct run *run)
 {
 	struct pfnh_arm arm = { .hooks = DELAY_HOOKS };
+	struct pfnh_arm slots = { .hooks = PFNH_HOOK(PFNH_FLUSH_SLOT) };
 	unsigned int i;
 
 	turn.delays = run->helper_fd >= 0 && run->sc->nr_injectors && !run->delays &&
 		      !ioctl(run->helper_fd, PFNH_ARM, &arm);
+	if (turn.delays)
+		ioctl(run->helper_fd, PFNH_ARM, &slots);	/* better with it */
 	if (!atomic_load(&run->sh->nr_explored))
 		for (i = 0; i < NR_OURS; i++)
 			run->sh->earned[i] = -1;
@@ -119,6 +129,8 @@ void explore_stop(struct run *run)
 	if (turn.now->delays)
 		ioctl(run->helper_fd, PFNH_DELAY, &off);
 	atomic_store(&run->aim, false);
+	atomic_store(&run->meet, false);
+	run->together = false;
 	earned = worth(&run->sh->near, &turn.before) * 1e9 / (now_ns() - turn.since_ns + 1);
 	run->sh->earned[i] = run->sh->earned[i] > 0 ? run->sh->earned[i] * 0.7 + earned * 0.3 : earned;
 	turn.now = NULL;
@@ -146,12 +158,14 @@ void explore_turn(struct run *run, const char *record)
 			.max_us = e->flags ? e->max_us : rng_log(&rng, e->max_us),
 			.seed = rng_next(&rng),
 			/* not all, so that a vCPU that meets them again and again gets on */
-			.policy = { PFNH_RANDOM, 300000 + rng_below(&rng, 600000), 0 },
+			.policy = { PFNH_RANDOM, e->often + rng_below(&rng, 950000 - e->often), 0 },
 		};
 
 		if (d.flags)
 			d.min_us = d.max_us;
 		ioctl(run->helper_fd, PFNH_DELAY, &d);
+		atomic_store(&run->meet, d.flags & PFNH_DELAY_MEET);
+		run->together = d.flags && rng_below(&rng, 4);
 	}
 	if (run->sh->earned[e - explorers] < 0)
 		run->sh->earned[e - explorers] = 0;	/* tried, also if it is killed */

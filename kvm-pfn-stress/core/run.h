@@ -204,6 +204,9 @@ struct run {
 	pthread_barrier_t barrier;
 	atomic_bool hot;		/* injectors do not pause now */
 	atomic_bool aim;		/* they prefer the pages that vCPUs are at */
+	atomic_bool meet;		/* they wait for a fault that waits for them */
+	bool together, split;		/* where threads run (engine.c); main thread */
+	unsigned int one_cpu;
 	bool delays;			/* an injector uses PFNH_DELAY itself */
 	bool errors_injected;		/* the helper module makes KVM's calls fail */
 };
@@ -216,6 +219,9 @@ struct worker {
 	const struct injector_ops *injector;
 	unsigned int id;	/* vCPU number, or number of the injector */
 	unsigned int weight;
+	/* injectors */
+	bool aims;		/* it takes pages that it is told to take */
+	uint64_t target;	/* the address behind a fault that waits for this one; or 0 */
 	pthread_t thread;
 	struct rng rng;
 	uint64_t entered_ns;	/* vCPUs: when the last KVM_RUN was called */

@@ -8,14 +8,24 @@
 #include "core/proc.h"
 #include "injectors/inject.h"
 
-/* The page that some vCPU accesses right now, or did last. */
-static bool vcpu_is_at(struct worker *w, struct region **r, unsigned int *at)
+/* The page that a fault waits for us with, or that some vCPU accesses right now, or did last. */
+static bool aim_at(struct worker *w, struct region **r, unsigned int *at)
 {
 	struct run *run = w->run;
 	struct guest_vcpu *g = &run->ctl->vcpu[rng_below(&w->rng, run->nr_vcpus)];
+	struct region *there = w->target ? region_of_hva(run, w->target) : NULL;
 	uint64_t page = __atomic_load_n(&g->page, __ATOMIC_RELAXED);
 	unsigned int i;
 
+	if (there) {
+		uint64_t off = (w->target - region_hva(there)) / GUEST_PAGE_SIZE;
+
+		if (off < there->nr) {		/* else it has moved */
+			*r = there;
+			*at = off;
+			return true;
+		}
+	}
 	for (i = 0; i < run->nr_regions; i++) {
 		*r = run->region[i];
 		if (page < (*r)->base || page >= (*r)->base + (*r)->nr)
@@ -27,6 +37,17 @@ static bool vcpu_is_at(struct worker *w, struct region **r, unsigned int *at)
 	return false;
 }
 
+void inject_await(struct worker *w)
+{
+	struct pfnh_await arg = {
+		.max_us = AWAIT_US, .faults = 1 + rng_below(&w->rng, w->run->nr_vcpus)
+	};
+
+	w->target = 0;
+	if (!ioctl(w->run->helper_fd, PFNH_AWAIT, &arg))
+		w->target = arg.hva;
+}
+
 struct region *inject_claim(struct worker *w, unsigned int max, unsigned int *first,
 			    unsigned int *nr, bool (*fits)(const struct region *r))
 {
@@ -34,12 +55,17 @@ struct region *inject_claim(struct worker *w, unsigned int max, unsigned int *fi
 	struct region *r = run->region[rng_below(&w->rng, run->nr_regions)];
 	unsigned int at = 0;
 
-	if (atomic_load(&run->aim) && rng_next(&w->rng) & 1 && vcpu_is_at(w, &r, &at)) {
-		if (fits && !fits(r))
-			return NULL;
+	w->aims = true;
+	if (atomic_load(&run->aim) && rng_below(&w->rng, w->target ? 8 : 2) && aim_at(w, &r, &at) &&
+	    (!fits || fits(r))) {
+		/* it is to be quick: there will be many */
+		if (w->target && rng_next(&w->rng) & 3)
+			max = (max & (CLAIM_HUGE | CLAIM_NO_VMA)) | 3;
 		*nr = region_claim_at(r, &w->rng, at, max, first);
 		return *nr ? r : NULL;
 	}
+	if (fits && !fits(r))
+		r = run->region[rng_below(&w->rng, run->nr_regions)];
 	if (fits && !fits(r))
 		return NULL;
 	*nr = region_claim(r, &w->rng, max, first);

@@ -19,6 +19,17 @@
 struct region *inject_claim(struct worker *w, unsigned int max, unsigned int *first,
 			    unsigned int *nr, bool (*fits)(const struct region *r));
 
+/**
+ * inject_await - wait for a fault that waits for an invalidation
+ * @w: the injector's worker
+ *
+ * For half a millisecond at most. inject_claim() then mostly takes its page. Context: before a step,
+ * nothing claimed.
+ */
+void inject_await(struct worker *w);
+
+#define AWAIT_US	500
+
 /* Claim all pages of all regions, or none: false. inject_release_all() gives them back. */
 bool inject_claim_all(struct run *run);
 void inject_release_all(struct run *run);

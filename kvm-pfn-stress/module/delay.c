@@ -11,6 +11,9 @@
  *	wakes up				one "whole" invalidation in that window
  *	mmu_lock; is_page_fault_stale()
  *
+ * PFNH_DELAY_MEET turns it round: the vCPU sleeps until the invalidation comes, and who makes it sleeps
+ * in PFNH_AWAIT until there is a vCPU to be met, so that neither depends on how long the other takes.
+ *
  * A delay runs in a wrapper (redirect.c), so in the context of the function: it sleeps where that
  * is legal at this point and right now nothing forbids it, else it spins, no longer than
  * PFNH_SPIN_MAX_US and with interrupts as they are; with interrupts off it does not delay at all,
@@ -32,7 +35,9 @@
 #define MAX_DELAYS	32
 #define MAX_WINDOWS	64
 #define MAX_INVALIDATIONS 64
-#define RETRY_NS	(100 * NSEC_PER_USEC)
+#define MAX_WAITERS	32
+#define RETRY_NS	(300 * NSEC_PER_USEC)	/* if the end of the invalidation was missed */
+#define AWAIT_NS	(500 * NSEC_PER_USEC)
 #define SHORT_NS	(20 * NSEC_PER_USEC)	/* not worth a sleep */
 
 struct delay {
@@ -53,7 +58,20 @@ struct window {
 	unsigned int whole, whole_here;
 	struct task_struct *task;
 	bool meet;			/* it waits for the begin of an invalidation, */
+	bool end;			/* a whole one, */
+	bool retry;			/* or for the end of one, */
 	bool met;			/* which has come */
+	bool taken;			/* by a task in PFNH_AWAIT */
+};
+
+/* A task in PFNH_AWAIT. */
+struct waiter {
+	const struct mm_struct *mm;	/* NULL: free */
+	struct task_struct *task;
+	unsigned int faults;		/* so many are worth an invalidation */
+	bool got;			/* one at least: */
+	unsigned long hva;
+	pid_t tid;
 };
 
 /* An invalidation under way; a start whose end never came is overwritten after a while. */
@@ -67,6 +85,8 @@ static struct delay delays[MAX_DELAYS];
 static unsigned int nr_delays;		/* in use; read without lock as a hint */
 static u64 average_ns;			/* how long invalidations take */
 static struct window windows[MAX_WINDOWS];
+static struct waiter waiters[MAX_WAITERS];
+static unsigned int next_waiter;	/* whose turn it is */
 static struct invalidation invalidations[MAX_INVALIDATIONS];
 static DEFINE_SPINLOCK(lock);		/* all of the above */
 
@@ -104,6 +124,7 @@ static bool valid(const struct pfnh_delay *arg)
 	if (arg->point >= PFNH_NR_POINTS || (arg->flags & ~PFNH_DELAY_ALL) || arg->policy.seed)
 		return false;
 	if (arg->flags && (!(arg->flags & PFNH_DELAY_MEET) ||
+			   !(~arg->flags & (PFNH_DELAY_SAMPLE | PFNH_DELAY_END)) ||
 			   (arg->point != PFNH_AT_PFN && arg->point != PFNH_AT_GPC)))
 		return false;
 	if (!arg->max_us)
@@ -240,13 +261,13 @@ static void sleep_killable(u64 ns)
 	__set_current_state(TASK_RUNNING);
 }
 
-/* Until an invalidation begins, or the time is over. */
-static void sleep_until_met(struct window *w, u64 ns)
+/* Until somebody sets *done and wakes the caller, or the time is over. */
+static void sleep_until(const bool *done, u64 ns, unsigned int state)
 {
 	ktime_t t = ns_to_ktime(ns);
 
-	set_current_state(TASK_KILLABLE);	/* pairs with the wake-up in pfnh_invalidate_begin() */
-	if (!READ_ONCE(w->met))
+	set_current_state(state);	/* pairs with wake_up_process() behind WRITE_ONCE(*done) */
+	if (!READ_ONCE(*done))
 		schedule_hrtimeout(&t, HRTIMER_MODE_REL);
 	__set_current_state(TASK_RUNNING);
 }
@@ -256,28 +277,19 @@ static bool may_sleep(void)
 	return preemptible() && !rcu_preempt_depth() && !fatal_signal_pending(current);
 }
 
-/**
- * pfnh_delay_retry - KVM will try the caller's fault again, since an invalidation is open
- *
- * If it is to meet invalidations it lets go of its CPU before, instead of spinning: under emulation it
- * is the CPU that the invalidation needs.
- */
-void pfnh_delay_retry(void)
+/* Does a rule make the faults of an mm meet invalidations? lock held */
+static bool meets(const struct mm_struct *mm)
 {
-	bool meets = false;
 	unsigned int i;
 
-	if (!READ_ONCE(nr_delays) || !may_sleep())
-		return;
-	spin_lock(&lock);
 	for (i = 0; i < MAX_DELAYS; i++)
-		meets |= delays[i].owner && delays[i].mm == current->mm &&
-			 (delays[i].arg.flags & PFNH_DELAY_MEET);
-	spin_unlock(&lock);
-	if (meets)
-		sleep_killable(RETRY_NS);
+		if (delays[i].owner && delays[i].mm == mm &&
+		    (delays[i].arg.flags & PFNH_DELAY_MEET))
+			return true;
+	return false;
 }
 
+/* lock held */
 static struct window *window_open(const struct mm_struct *mm, enum pfnh_point point,
 				  unsigned long hva)
 {
@@ -291,6 +303,179 @@ static struct window *window_open(const struct mm_struct *mm, enum pfnh_point po
 		return &windows[i];
 	}
 	return NULL;
+}
+
+/* What its task has waited for is there. It leaves the window under lock, so it is alive. lock held */
+static void window_met(struct window *w)
+{
+	WRITE_ONCE(w->met, true);
+	wake_up_process(w->task);
+}
+
+/* A window where a fault waits for an invalidation that nobody is about to make. lock held */
+static bool window_free(const struct window *w, const struct mm_struct *mm)
+{
+	return w->mm == mm && w->meet && !w->met && !w->taken;
+}
+
+/* All windows of its mm are its business now. lock held */
+static void windows_take(struct waiter *by)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_WINDOWS; i++) {
+		struct window *w = &windows[i];
+
+		if (!window_free(w, by->mm))
+			continue;
+		w->taken = true;
+		by->hva = w->hva;
+		by->tid = task_pid_vnr(w->task);
+		WRITE_ONCE(by->got, true);
+	}
+}
+
+/* Are there as many as this one waits for? lock held */
+static bool windows_suffice(const struct waiter *by)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < MAX_WINDOWS; i++)
+		n += window_free(&windows[i], by->mm);
+	return n >= by->faults;
+}
+
+/* A fault has begun to wait. Of those whom it suffices the next in turn gets it. lock held */
+static void windows_offer(const struct mm_struct *mm)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_WAITERS; i++) {
+		struct waiter *by = &waiters[(next_waiter + i) % MAX_WAITERS];
+
+		if (by->mm != mm || by->got || !windows_suffice(by))
+			continue;
+		next_waiter = by - waiters + 1;
+		windows_take(by);
+		wake_up_process(by->task);
+		break;
+	}
+}
+
+/**
+ * pfnh_await - PFNH_AWAIT
+ * @mm: marked
+ * @arg: max_us and faults in, the rest filled in
+ *
+ * Return: 0, -EINVAL, -ENOSPC. Context: process; sleeps.
+ */
+int pfnh_await(const struct mm_struct *mm, struct pfnh_await *arg)
+{
+	struct waiter *by = NULL;
+	unsigned int i;
+
+	if (!arg->max_us || arg->max_us > PFNH_SLEEP_MAX_US || !arg->faults || arg->pad)
+		return -EINVAL;
+	spin_lock(&lock);
+	for (i = 0; i < MAX_WAITERS && !by; i++)
+		if (!waiters[i].mm)
+			by = &waiters[i];
+	if (!by) {
+		spin_unlock(&lock);
+		return -ENOSPC;
+	}
+	*by = (struct waiter){ .mm = mm, .task = current, .faults = arg->faults };
+	if (windows_suffice(by))
+		windows_take(by);
+	spin_unlock(&lock);
+
+	sleep_until(&by->got, arg->max_us * (u64)NSEC_PER_USEC, TASK_INTERRUPTIBLE);
+
+	spin_lock(&lock);
+	if (!by->got)
+		windows_take(by);	/* fewer than it wanted */
+	arg->hva = by->hva;
+	arg->tid = by->tid;
+	by->mm = NULL;
+	spin_unlock(&lock);
+	return 0;
+}
+
+/**
+ * pfnh_delay_retry - KVM will try the caller's fault again, since an invalidation is open
+ *
+ * If it is to meet invalidations it lets go of its CPU until the end of it, instead of spinning: under
+ * emulation it is the CPU that the invalidation needs.
+ */
+void pfnh_delay_retry(void)
+{
+	struct window *w = NULL;
+
+	if (!READ_ONCE(nr_delays) || !may_sleep())
+		return;
+	spin_lock(&lock);
+	if (meets(current->mm))
+		w = window_open(current->mm, PFNH_NR_POINTS, 0);
+	if (w)
+		w->retry = true;
+	spin_unlock(&lock);
+	if (!w)
+		return;
+	sleep_until(&w->met, RETRY_NS, TASK_KILLABLE);
+	spin_lock(&lock);
+	w->mm = NULL;
+	spin_unlock(&lock);
+}
+
+/* All faults of an mm that wait for an invalidation go on. */
+static void let_go(const struct mm_struct *mm)
+{
+	unsigned int i;
+
+	spin_lock(&lock);
+	for (i = 0; i < MAX_WINDOWS; i++)
+		if (windows[i].mm == mm && windows[i].meet && !windows[i].met)
+			window_met(&windows[i]);
+	spin_unlock(&lock);
+}
+
+/**
+ * pfnh_memslot_begin - the caller is about to put other memslots in place
+ *
+ * That waits for all faults under way (SRCU): those that wait for an invalidation had better go on.
+ */
+void pfnh_memslot_begin(void)
+{
+	if (READ_ONCE(nr_delays))
+		let_go(current->mm);
+}
+
+/**
+ * pfnh_memslot_flush - the caller is about to throw away what is mapped by a memslot, or has done so
+ * @done: which
+ *
+ *	vCPU				the caller
+ *	----				----------
+ *	fault: pfn resolved		kvm_swap_active_memslots()
+ *	  waits				kvm_arch_flush_shadow_memslot(): waits for such a fault,
+ *	  |				makes the roots obsolete
+ *	goes on
+ *	is_page_fault_stale()? must be true
+ */
+void pfnh_memslot_flush(bool done)
+{
+	struct pfnh_await arg = { .max_us = AWAIT_NS / NSEC_PER_USEC, .faults = 1 };
+	bool meet;
+
+	if (!READ_ONCE(nr_delays))
+		return;
+	spin_lock(&lock);
+	meet = meets(current->mm);
+	spin_unlock(&lock);
+	if (meet && done)
+		let_go(current->mm);
+	else if (meet && may_sleep())
+		pfnh_await(current->mm, &arg);
 }
 
 /**
@@ -330,8 +515,11 @@ void pfnh_delay_at(enum pfnh_point point, const struct mm_struct *mm, bool sleep
 	ns = draw_ns(d);
 	if (point == PFNH_AT_PFN || point == PFNH_AT_GPC)
 		w = window_open(mm, point, hva);
-	if (w && (d->arg.flags & PFNH_DELAY_MEET))
+	if (w && (d->arg.flags & PFNH_DELAY_MEET)) {
 		w->meet = true;
+		w->end = d->arg.flags & PFNH_DELAY_END;
+		windows_offer(mm);
+	}
 	if (d->arg.flags & PFNH_DELAY_SAMPLE)
 		more = pfnh_random(&d->rnd) % (2 * average_ns + 1);
 	spin_unlock(&lock);
@@ -341,7 +529,7 @@ void pfnh_delay_at(enum pfnh_point point, const struct mm_struct *mm, bool sleep
 	begin = ktime_get_ns();
 	if (w && w->meet) {
 		if (sleeps)
-			sleep_until_met(w, ns);
+			sleep_until(&w->met, ns, TASK_KILLABLE);
 		more = READ_ONCE(w->met) ? min_t(u64, more, PFNH_SPIN_MAX_US * NSEC_PER_USEC) : 0;
 		if (sleeps && more >= SHORT_NS)
 			sleep_killable(more);
@@ -401,10 +589,8 @@ void pfnh_invalidate_begin(const struct mmu_notifier_range *range)
 	for (i = 0; i < MAX_WINDOWS; i++) {
 		struct window *w = &windows[i];
 
-		if (w->mm != range->mm || !w->meet || w->met)
-			continue;
-		WRITE_ONCE(w->met, true);
-		wake_up_process(w->task);	/* it leaves the window under lock, so it is alive */
+		if (w->mm == range->mm && w->meet && !w->end && !w->met)
+			window_met(w);
 	}
 	spin_unlock(&lock);
 }
@@ -434,8 +620,12 @@ void pfnh_invalidate_done(const struct mmu_notifier_range *range)
 	for (i = 0; since && i < MAX_WINDOWS; i++) {
 		struct window *w = &windows[i];
 
+		if (w->mm == range->mm && w->retry && !w->met)
+			window_met(w);
 		if (w->mm != range->mm || w->since_ns > since)
 			continue;
+		if (w->meet && w->end && !w->met)
+			window_met(w);
 		w->whole++;
 		if (w->hva >= range->start && w->hva < range->end)
 			w->whole_here++;

@@ -130,6 +130,12 @@ bool pfnh_before(struct pfnh_call *call)
 	case PFNH_GPC:
 		pfnh_refresh_begin();
 		return false;
+	case PFNH_MEMSLOT:
+		pfnh_memslot_begin();
+		return false;
+	case PFNH_FLUSH_SLOT:
+		pfnh_memslot_flush(false);
+		return false;
 	case PFNH_FLUSH:
 	case PFNH_FLUSH_RANGE:
 		pfnh_delay_at(PFNH_AT_FLUSH, current->mm, false, 0);
@@ -197,6 +203,9 @@ void pfnh_after(struct pfnh_call *call)
 	case PFNH_MEMSLOT:
 		pfnh_near_memslot();
 		pfnh_delay_at(PFNH_AT_MEMSLOT, current->mm, true, 0);
+		break;
+	case PFNH_FLUSH_SLOT:
+		pfnh_memslot_flush(true);
 		break;
 	case PFNH_FLUSH:
 	case PFNH_FLUSH_RANGE:

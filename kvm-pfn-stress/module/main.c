@@ -404,6 +404,23 @@ static long do_delay_info(struct pfnh_file *pf, void __user *argp)
 	return copy_to_user(argp, &arg, sizeof(arg)) ? -EFAULT : 0;
 }
 
+static long do_await(struct pfnh_file *pf, void __user *argp)
+{
+	struct mm_struct *mm;
+	struct pfnh_await arg;
+	int ret;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	mutex_lock(&pf->lock);
+	mm = pf->marked;		/* until close, so for longer than this call */
+	mutex_unlock(&pf->lock);
+	ret = mm ? pfnh_await(mm, &arg) : -EINVAL;
+	if (ret)
+		return ret;
+	return copy_to_user(argp, &arg, sizeof(arg)) ? -EFAULT : 0;
+}
+
 static long do_script(struct pfnh_set *set, void __user *argp)
 {
 	struct pfnh_script arg;
@@ -486,6 +503,8 @@ static long pfnh_ioctl(struct file *file, unsigned int cmd, unsigned long ptr)
 		return do_delay(pf, argp);
 	case PFNH_DELAY_INFO:
 		return do_delay_info(pf, argp);
+	case PFNH_AWAIT:
+		return do_await(pf, argp);
 	case PFNH_NEAR:
 		return do_near(pf, argp);
 	case PFNH_SCRIPT:

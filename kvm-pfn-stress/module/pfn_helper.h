@@ -209,6 +209,7 @@ enum pfnh_hook {
 	PFNH_MEMSLOT,		/* kvm_swap_active_memslots() */
 	PFNH_FLUSH,		/* kvm_flush_remote_tlbs() */
 	PFNH_FLUSH_RANGE,	/* kvm_flush_remote_tlbs_range(), 6.1: ..._with_address() */
+	PFNH_FLUSH_SLOT,	/* kvm_arch_flush_shadow_memslot() */
 	PFNH_NR_HOOKS
 };
 
@@ -360,8 +361,12 @@ struct pfnh_answers {
  * PFNH_DELAY_MEET, at PFNH_AT_PFN and PFNH_AT_GPC only: the task waits there for the begin of the next
  * invalidation of its mm, no longer than that time, and goes on with it; with PFNH_DELAY_SAMPLE a
  * moment later, which is drawn uniformly from 0 to twice as long as invalidations took lately, so
- * that the task meets each part of one, and what follows it, equally often. With such a rule a fault
- * that the unlocked check rejects sleeps for 100 us before KVM tries it again.
+ * that the task meets each part of one, and what follows it, equally often; with PFNH_DELAY_END it goes
+ * on with the end of that invalidation. With such a rule a fault
+ * that the unlocked check rejects sleeps until the end of the invalidation before KVM tries it again, a
+ * change of memslots lets all of them go on, and what throws away the pages of a deleted memslot
+ * (kvm_arch_flush_shadow_memslot(), if PFNH_FLUSH_SLOT is armed) waits for one first, and lets it go on
+ * behind.
  */
 enum pfnh_point {
 	PFNH_AT_PFN, PFNH_AT_INVALIDATE, PFNH_AT_GPC, PFNH_AT_MEMSLOT, PFNH_AT_FLUSH,
@@ -381,7 +386,8 @@ struct pfnh_delay {
 
 #define PFNH_DELAY_MEET		(1u << 0)
 #define PFNH_DELAY_SAMPLE	(1u << 1)	/* with MEET */
-#define PFNH_DELAY_ALL		(PFNH_DELAY_MEET | PFNH_DELAY_SAMPLE)
+#define PFNH_DELAY_END		(1u << 2)	/* with MEET, not with SAMPLE */
+#define PFNH_DELAY_ALL		(PFNH_DELAY_MEET | PFNH_DELAY_SAMPLE | PFNH_DELAY_END)
 
 struct pfnh_delay_info {	/* of this file's rule; all 0 if there never was one */
 	__u32 point;		/* in */
@@ -395,6 +401,20 @@ struct pfnh_delay_info {	/* of this file's rule; all 0 if there never was one */
 	 * and delays that had one at least
 	 */
 	__u64 whole, whole_here, windows_hit;
+};
+
+/*
+ * PFNH_AWAIT: sleep until so many faults of the mm that this file marks (EINVAL if it marks none) wait
+ * for an invalidation, see PFNH_DELAY_MEET, or the time is over, and say for which page one of them is.
+ * All that wait then are this caller's, and no other one gets them; of several callers each has its
+ * turn. A signal ends it early.
+ */
+struct pfnh_await {
+	__u32 max_us;		/* in: 1 to PFNH_SLEEP_MAX_US */
+	__u32 faults;		/* in: at least 1 */
+	__u64 hva;		/* out: the address that it has resolved */
+	__s32 tid;		/* out: whose fault; 0: none came */
+	__u32 pad;		/* must be 0 */
 };
 
 /*
@@ -481,5 +501,7 @@ struct pfnh_break_arg {
 #define PFNH_DELAY_INFO		_IOWR(PFNH_IOC, 21, struct pfnh_delay_info)
 #define PFNH_MARK_TASK		_IOW(PFNH_IOC, 23, struct pfnh_task)
 #define PFNH_NEAR		_IOWR(PFNH_IOC, 22, struct pfnh_nears)
+
+#define PFNH_AWAIT		_IOWR(PFNH_IOC, 24, struct pfnh_await)
 
 #endif /* PFN_HELPER_H */

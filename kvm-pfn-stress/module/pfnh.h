@@ -225,6 +225,9 @@ void pfnh_delay_at(enum pfnh_point point, const struct mm_struct *mm, bool sleep
 struct mmu_notifier_range;
 void pfnh_invalidate_begin(const struct mmu_notifier_range *range);
 void pfnh_invalidate_done(const struct mmu_notifier_range *range);
+int pfnh_await(const struct mm_struct *mm, struct pfnh_await *arg);
+void pfnh_memslot_begin(void);
+void pfnh_memslot_flush(bool done);
 
 /* breakage.c */
 int pfnh_break(struct pfnh_file *pf, const struct pfnh_break_arg *arg);

@@ -284,6 +284,7 @@ static void test_bad_create(void)
 
 static void test_bad_input(void)
 {
+	struct pfnh_await await = { .max_us = 1, .faults = 1 };
 	struct pfnh_nears nears = { };
 	struct pfnh_task task = { };
 	struct pfnh_zap z = { .nr = 1, .pad = 1 };
@@ -323,6 +324,8 @@ static void test_bad_input(void)
 	CHECK_ERR(ioctl(fd, PFNH_MARK_TASK, &task), ESRCH);
 	task.pad = 1;
 	CHECK_ERR(ioctl(fd, PFNH_MARK_TASK, &task), EINVAL);
+	CHECK_ERR(ioctl(fd, PFNH_AWAIT, NULL), EFAULT);
+	CHECK_ERR(ioctl(fd, PFNH_AWAIT, &await), EINVAL);	/* marks nothing */
 	CHECK_ERR(ioctl(fd, PFNH_NEAR, NULL), EFAULT);
 	CHECK_ERR(ioctl(fd, PFNH_NEAR, &nears), EINVAL);	/* marks nothing */
 	CHECK_ERR(ioctl(fd, PFNH_PFN, NULL), EFAULT);
@@ -1355,6 +1358,58 @@ static void *delay_disturb(void *arg)
 	return NULL;
 }
 
+/* Takes the page away from under each fault that waits for that. */
+static void *await_disturb(void *arg)
+{
+	unsigned int *got = arg;
+
+	while (!atomic_load(&st.stop)) {
+		struct pfnh_await await = { .max_us = 2000, .faults = 1 };
+
+		CHECK_OK(ioctl(vm.fd, PFNH_AWAIT, &await));
+		__atomic_fetch_add(got, !!await.tid, __ATOMIC_RELAXED);
+		CHECK(!await.tid || await.hva == (uintptr_t)vm.page, "0x%llx",
+		      (long long)await.hva);
+		vm_unmap();
+	}
+	return NULL;
+}
+
+static void check_await(int fd)
+{
+	struct pfnh_delay d = { .point = PFNH_AT_PFN, .min_us = 20000, .max_us = 20000, .seed = 1,
+		.flags = PFNH_DELAY_MEET | PFNH_DELAY_END,
+		.policy = { PFNH_RANDOM, 800000, 0 } };
+	struct pfnh_await await = { .max_us = 0, .faults = 1 };
+	struct pfnh_stats before, after;
+	unsigned int got = 0, faults = 0;
+	pthread_t thread;
+	uint64_t end;
+
+	CHECK_ERR(ioctl(fd, PFNH_AWAIT, &await), EINVAL);
+	await = (struct pfnh_await){ .max_us = 1000 };
+	CHECK_ERR(ioctl(fd, PFNH_AWAIT, &await), EINVAL);
+	await = (struct pfnh_await){ .max_us = 1000, .faults = 1 };
+	CHECK_OK(ioctl(fd, PFNH_AWAIT, &await));
+	CHECK(!await.tid && !await.hva, "nobody waits");
+
+	CHECK_OK(ioctl(fd, PFNH_DELAY, &d));
+	CHECK_OK(ioctl(fd, PFNH_STATS, &before));
+	st.stop = false;
+	pthread_create(&thread, NULL, await_disturb, &got);
+	end = now_ns() + 20000000000;
+	for (; now_ns() < end && __atomic_load_n(&got, __ATOMIC_RELAXED) < 20; faults++)
+		CHECK(vm_store() == 0, "KVM_RUN");
+	st.stop = true;
+	pthread_join(thread, NULL);
+	CHECK_OK(ioctl(fd, PFNH_STATS, &after));
+	printf("# %u stores, %u faults waited, %llu hits\n", faults, got,
+	       (long long)(after.hits - before.hits));
+	CHECK(got >= 20 && after.hits - before.hits > got / 2, "await");
+	d = (struct pfnh_delay){ .point = PFNH_AT_PFN };
+	CHECK_OK(ioctl(fd, PFNH_DELAY, &d));
+}
+
 static void test_delay(void)
 {
 	struct pfnh_delay ok = { .point = PFNH_AT_PFN, .min_us = 1, .max_us = 20000, .seed = 1 }, d;
@@ -1376,6 +1431,8 @@ static void test_delay(void)
 	BAD_DELAY(d.point = PFNH_NR_POINTS);
 	BAD_DELAY(d.flags = PFNH_DELAY_ALL + 1);
 	BAD_DELAY(d.flags = PFNH_DELAY_SAMPLE);
+	BAD_DELAY(d.flags = PFNH_DELAY_END);
+	BAD_DELAY(d.flags = PFNH_DELAY_ALL);
 	BAD_DELAY(d.point = PFNH_AT_INVALIDATE, d.flags = PFNH_DELAY_MEET);
 	BAD_DELAY(d.min_us = 0);
 	BAD_DELAY(d.min_us = 20001);
@@ -1431,6 +1488,7 @@ static void test_delay(void)
 		d = (struct pfnh_delay){ .point = p };
 		CHECK_OK(ioctl(fd, PFNH_DELAY, &d));
 	}
+	check_await(fd);
 	close(st.fd);
 	munmap(vm.page, PAGE);
 	vm_close();
