@@ -72,6 +72,9 @@ cp -r "$tmp/d" "$tmp/calibrated"
 again
 ok 'and goes on from there' found 40
 
+FAKE_SLEEP=0.3 FAKE_BUILD=0.1 bisect plain --good "$(nth 1)" --bad main --ahead 1
+ok 'builds ahead' eval "found 40 && (( $(grep -c 'built ahead: [0-9a-f]*$' "$tmp/err") > 2 ))"
+
 # Killed again and again, it still gets there.
 export FAKE_SLEEP=0.1
 rm -rf "$tmp/d"
@@ -105,7 +108,7 @@ repo broken 64 20:no-build 25:clean 38:no-boot 39:clean 40:bad=30 41:no-build,ba
 bisect broken --good "$(nth 1)" --bad main
 ok 'commits that do not build or boot' found 40
 repo hidden 64 40:no-build 43:bad=30
-bisect hidden --good "$(nth 1)" --bad main
+bisect hidden --good "$(nth 1)" --bad main --ahead 1
 ok 'what cannot be told apart' is "$status $(state .verdict | grep -o '(0\.[0-9]*)' | wc -l)" '1 4'
 
 repo fixed 64 1:bad=30 40:clean

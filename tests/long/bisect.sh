@@ -65,7 +65,7 @@ find_it() { # MUTANT[+SECOND] SCENARIO "FINGERPRINT..." [OPTION...]
 	else
 		rm -rf "$dir"
 		history "$dir" "${1%+*}" "$second" || return
-		"$top/run.sh" bisect --git "$dir" --$good "$(git -C "$dir" rev-list --max-parents=0 main)" --$bad main \
+		"$top/run.sh" bisect --git "$dir" "--$good" "$(git -C "$dir" rev-list --max-parents=0 main)" "--$bad" main \
 			--kernel "$version" --scenario "$2" --dir "$keep/bisect-$name" "${args[@]}"
 	fi
 	echo "# $name: $((SECONDS - start)) s of wall clock"

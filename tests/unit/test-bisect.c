@@ -212,6 +212,45 @@ static void avoids_what_does_not_work(void **state)
 	line_free(&g);
 }
 
+/* What is built while something is tested: what is asked after its silence, or after its failure. */
+static void builds_what_comes_next(void **state)
+{
+	double build[100];
+	struct costs costs = { .build = build, .speed = 1 };
+	struct graph g;
+	struct engine e;
+	struct plan plan;
+
+	(void)state;
+	line(&g, 100);
+	engine_init(&e, &g, NULL, false);
+	engine_calibrate(&e, 1e9, 60e9);
+	for (int i = 0; i < 100; i++)
+		build[i] = 300;
+	assert_true(engine_plan(&e, &costs, &plan));
+	NEAR(plan.test.exposure, 0);		/* nothing is built */
+	assert_int_equal(plan.nr_build, 1);
+	assert_in_range(plan.build[0], 40, 60);
+	build[50] = 0;
+	assert_true(engine_plan(&e, &costs, &plan));
+	assert_int_equal(plan.test.commit, 50);
+	assert_int_equal(plan.nr_build, 1);	/* if it is silent it is asked again */
+	assert_in_range(plan.build[0], 10, 40);
+	engine_clean(&e, 50, 120);
+	build[75] = 200;			/* is on its way: until then 50 costs nothing */
+	assert_true(engine_plan(&e, &costs, &plan));
+	assert_int_equal(plan.build[0], 75);
+	assert_int_equal(plan.test.commit, 50);
+	assert_in_range(plan.test.exposure, 1, 200);
+	build[75] = 0;
+	assert_true(engine_plan(&e, &costs, &plan));
+	assert_int_equal(plan.test.commit, 75);
+	for (unsigned int i = 0; i < plan.nr_build; i++)
+		assert_in_range(plan.build[i], 51, 99);
+	engine_fini(&e);
+	line_free(&g);
+}
+
 static void exposure_for_a_doubt(void **state)
 {
 	(void)state;
@@ -231,6 +270,7 @@ int main(void)
 		cmocka_unit_test(finds_a_fix),
 		cmocka_unit_test(asks_for_what_tells_most),
 		cmocka_unit_test(avoids_what_does_not_work),
+		cmocka_unit_test(builds_what_comes_next),
 		cmocka_unit_test(exposure_for_a_doubt),
 	};
 

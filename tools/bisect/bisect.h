@@ -4,9 +4,11 @@
  *
  *	main.c	    options, commands, exit status
  *	search.c    calibrate, search, verify: what is done in which order
- *	posterior.c, graph.c	which commit it is, and what to test next; knows nothing else
+ *	posterior.c, lookahead.c, graph.c	which commit it is, what to test next and what to build
+ *		    meanwhile; know nothing else
  *	history.c   the commits between good and bad, from git
  *	build.c	    makes of a commit something that run.sh can run
+ *	ahead.c	    the same in the background, while something is exposed
  *	expose.c    one exposure: run.sh, and what its result.json says
  *	state.c	    everything that happened so far, on disk after each step
  *	report.c    for people: text, HTML, --explain
@@ -45,6 +47,7 @@ struct settings {
 	unsigned long seed;
 	unsigned int failures;		/* of the calibration */
 	unsigned int parallel;
+	unsigned int ahead;	/* builds while something is exposed: 0 or 1 */
 	bool find_fix;
 };
 
@@ -53,6 +56,7 @@ struct commit {
 	bool changes;		/* builds into something else than its parent */
 	unsigned int same;	/* the first commit with the same build */
 	double broken;		/* how often it did not build or boot */
+	char *where;		/* it is built, NULL: it is not */
 };
 
 struct history {
@@ -95,6 +99,15 @@ struct bisect {
 	char *scenario;
 	unsigned long seed;
 	bool *built;		/* by commit */
+	char *in_use;		/* what the build of the commit that is exposed said */
+	struct {
+		struct proc proc;
+		const char *running;	/* the commit that is built, or NULL */
+		uint64_t began;
+		const char *queue[2];	/* commits that are wanted */
+		unsigned int nr;
+		bool *failed;		/* by commit */
+	} ahead;
 	unsigned int next_seed;
 	struct { char *culprit, *parent, *revert; } verified;
 };
@@ -107,9 +120,20 @@ int history_find(const struct history *h, const char *id);
 bool builds_modules(const char *path);
 
 /* build.c */
+char **build_command(struct bisect *b, const char *id, bool background);
+void build_free_command(char **argv);
+void build_note(struct bisect *b, const char *id, const char *line);
+bool build_keeps(const struct bisect *b);
+bool build_apart(const struct bisect *b);
 enum outcome build_commit(struct bisect *b, const char *id, struct list *options, char **error);
 char *build_reverted(struct bisect *b, const char *bad, const char *culprit, char **error);
 double build_guess(const struct bisect *b);
+
+/* ahead.c */
+double ahead_left(const struct bisect *b, const char *id, double guess);
+void ahead_want(struct bisect *b, const struct plan *plan);
+void ahead_poll(struct bisect *b);
+void ahead_wait(struct bisect *b, const char *id);
 
 /* expose.c */
 const char *outcome_name(enum outcome outcome);

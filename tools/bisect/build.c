@@ -13,100 +13,109 @@
 
 #include "bisect.h"
 
-static char *last_line(struct bisect *b, char * const *argv, int *status)
-{
-	return proc_last_line(&b->host, argv, status);
-}
-
-static const char *vm_dir(struct bisect *b)
-{
-	return b->host.vm_dir;
-}
-
+/* Words of a command, and what its last line of output means as options of run.sh. */
 static void add(struct list *list, const char *item)
 {
 	list_add(list, item);
 }
 
-static char *build_modules(struct bisect *b, const char *id, struct list *options, int *status)
+static void add_script(struct bisect *b, const char *name, struct list *command)
 {
-	char *script = format("%s/build-kvm-git.sh", vm_dir(b));
-	char * const argv[] = { script, b->set.kernel, b->set.git, (char *)id, NULL };
-	char *dir = last_line(b, argv, status);
+	char *script = format("%s/%s", b->host.vm_dir, name);
 
+	add(command, script);
 	free(script);
-	if (!dir)
-		return NULL;
+}
+
+static void modules_command(struct bisect *b, const char *id, struct list *command)
+{
+	add_script(b, "build-kvm-git.sh", command);
+	add(command, b->set.kernel);
+	add(command, b->set.git);
+	add(command, id);
+}
+
+static void modules_options(struct bisect *b, const char *line, struct list *options)
+{
 	add(options, "--kernel");
 	add(options, b->set.kernel);
 	add(options, "--modules");
-	add(options, dir);
-	return dir;
+	add(options, line);
 }
 
-static char *build_kernel(struct bisect *b, const char *id, struct list *options, int *status)
+static void kernel_command(struct bisect *b, const char *id, struct list *command)
 {
-	char *script = format("%s/build-kernel.sh", vm_dir(b));
-	char * const argv[] = { script, b->set.git, (char *)id, b->set.config, NULL };
-	char *dir = last_line(b, argv, status);
+	add_script(b, "build-kernel.sh", command);
+	add(command, b->set.git);
+	add(command, id);
+	if (b->set.config)
+		add(command, b->set.config);
+}
 
-	free(script);
-	if (!dir)
-		return NULL;
+static void kernel_options(struct bisect *b, const char *line, struct list *options)
+{
+	(void)b;
 	add(options, "--kernel");
-	add(options, dir);
-	return dir;
+	add(options, line);
 }
 
 /* The commit's own suite, in a directory of its own. Options begin with its run.sh. */
-static char *build_suite(struct bisect *b, const char *id, struct list *options, int *status)
+static void suite_command(struct bisect *b, const char *id, struct list *command)
 {
 	static const char *text =
 		"mkdir -p \"$3\" && git -C \"$1\" archive \"$2\" | tar -x -C \"$3\" && echo \"$3\"";
 	char *dir = format("%s/suite/%.12s", b->dir, id);
-	char * const argv[] = { "bash", "-o", "pipefail", "-c", (char *)text, "sh",
-		b->set.git, (char *)id, dir, NULL };
-	char *line = last_line(b, argv, status);
+	const char *words[] = { "bash", "-o", "pipefail", "-c", text, "sh", b->set.git, id, dir };
 
-	if (line) {
-		char *run = format("%s/run.sh", dir);
-
-		add(options, run);
-		free(run);
-		if (b->set.kernel) {
-			add(options, "--kernel");
-			add(options, b->set.kernel);
-		}
-	}
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		add(command, words[i]);
 	free(dir);
-	return line;
 }
 
-static char *build_command(struct bisect *b, const char *id, struct list *options, int *status)
+static void suite_options(struct bisect *b, const char *line, struct list *options)
 {
-	char *command = format("%s \"$1\"", b->set.build);
-	char * const argv[] = { "sh", "-c", command, "sh", (char *)id, NULL };
-	char *line = last_line(b, argv, status), *word, *save = NULL, *copy;
+	char *run = format("%s/run.sh", line);
 
-	free(command);
-	if (!line)
-		return NULL;
-	copy = strdup(line);
+	add(options, run);
+	free(run);
+	if (!b->set.kernel)
+		return;
+	add(options, "--kernel");
+	add(options, b->set.kernel);
+}
+
+static void user_command(struct bisect *b, const char *id, struct list *command)
+{
+	char *text = format("%s \"$1\"", b->set.build);
+	const char *words[] = { "sh", "-c", text, "sh", id };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		add(command, words[i]);
+	free(text);
+}
+
+static void user_options(struct bisect *b, const char *line, struct list *options)
+{
+	char *word, *save = NULL, *copy = strdup(line);
+
+	(void)b;
 	for (word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
 		add(options, word);
 	free(copy);
-	return line;
 }
 
 static const struct {
 	const char *name;
-	char *(*build)(struct bisect *b, const char *id, struct list *options, int *status);
+	void (*command)(struct bisect *b, const char *id, struct list *command);
+	void (*options)(struct bisect *b, const char *line, struct list *options);
 	double guess;		/* seconds */
+	bool apart;		/* may be built while another is exposed */
+	bool keeps;		/* what was built once stays */
 } ways[] = {
-	{ "modules", build_modules, 30 },
-	{ "kernel", build_kernel, 300 },
-	{ "suite", build_suite, 20 },
-	{ NULL, build_command, 60 },
+	{ "modules", modules_command, modules_options, 30, true, true },
+	{ "kernel", kernel_command, kernel_options, 300, true, false },
+	{ "suite", suite_command, suite_options, 20, false, true },
+	{ NULL, user_command, user_options, 60, false, true },
 };
 
 static unsigned int way(const struct bisect *b)
@@ -116,6 +125,55 @@ static unsigned int way(const struct bisect *b)
 	while (ways[i].name && strcmp(ways[i].name, b->set.build))
 		i++;
 	return i;
+}
+
+/* Its build has ended with @line, in the place of what was there. */
+void build_note(struct bisect *b, const char *id, const char *line)
+{
+	int x = history_find(&b->h, id);
+
+	if (x < 0)
+		return;
+	x = b->h.c[x].same;
+	for (unsigned int y = 0; !ways[way(b)].keeps && y < b->h.g.nr; y++)
+		if (b->h.c[y].where && !strcmp(b->h.c[y].where, line)) {
+			free(b->h.c[y].where);
+			b->h.c[y].where = NULL;
+			b->built[y] = false;
+		}
+	b->built[x] = true;
+	b->h.c[x].where = strdup(line);
+}
+
+bool build_keeps(const struct bisect *b)
+{
+	return ways[way(b)].keeps;
+}
+
+bool build_apart(const struct bisect *b)
+{
+	return ways[way(b)].apart;
+}
+
+/* The command, ended by NULL; free it with build_free_command(). */
+char **build_command(struct bisect *b, const char *id, bool background)
+{
+	struct list command = { .nr = 0 };
+	char **argv;
+
+	if (background)
+		add(&command, "nice");
+	ways[way(b)].command(b, id, &command);
+	argv = calloc(command.nr + 1, sizeof(*argv));
+	memcpy(argv, command.item, command.nr * sizeof(*argv));
+	return argv;
+}
+
+void build_free_command(char **argv)
+{
+	for (char **word = argv; *word; word++)
+		free(*word);
+	free(argv);
 }
 
 /* What the next build will take: as the last ones did. */
@@ -139,11 +197,15 @@ double build_guess(const struct bisect *b)
 enum outcome build_commit(struct bisect *b, const char *id, struct list *options, char **error)
 {
 	int status = 0;
-	char *what = ways[way(b)].build(b, id, options, &status);
+	char **command = build_command(b, id, false), *line = proc_last_line(&b->host, command, &status);
 
+	build_free_command(command);
 	*error = NULL;
-	if (what) {
-		free(what);
+	if (line) {
+		ways[way(b)].options(b, line, options);
+		build_note(b, id, line);
+		free(b->in_use);
+		b->in_use = line;
 		return CLEAN;
 	}
 	if (b->host.interrupted)
@@ -171,7 +233,7 @@ char *build_reverted(struct bisect *b, const char *bad, const char *culprit, cha
 	char *const argv[] = { "bash", "-c", (char *)text, "sh", b->dir, b->set.git, (char *)bad,
 		(char *)culprit, NULL };
 	int status;
-	char *id = last_line(b, argv, &status);
+	char *id = proc_last_line(&b->host, argv, &status);
 
 	*error = id ? NULL : format("%s", status == 3 ? "it does not revert" : "git failed");
 	return id;

@@ -273,6 +273,7 @@ static void run_machines(struct bisect *b, struct evidence *ev, const struct lis
 	while (left) {
 		struct pollfd fd = { .fd = b->host.signal_fd, .events = POLLIN };
 
+		ahead_poll(b);
 		poll(&fd, 1, 1000);
 		signals_poll(&b->host);
 		if (b->host.interrupted && !ending) {
@@ -328,17 +329,15 @@ struct evidence *expose(struct bisect *b, const char *id, const char *phase, con
 		.scenario = strdup(scenario), .seed = seed, .asked = seconds };
 	uint64_t begin = now_ms(), built;
 	struct list options = { .nr = 0 };
-	int x = history_find(&b->h, id);
 	char *runs = format("%s/runs", b->dir), *error;
 
 	make_dirs(runs);
 	free(runs);
+	ahead_wait(b, id);
 	ev.outcome = build_commit(b, id, &options, &error);
 	built = now_ms();
 	ev.build = (built - begin) / 1000.0;
 	if (ev.outcome == CLEAN) {
-		if (x >= 0)
-			b->built[b->h.c[x].same] = true;
 		run_machines(b, &ev, &options, scenario, seed, seconds);
 	} else if (error) {
 		note(&ev.fingerprint, error);

@@ -221,6 +221,7 @@ bool history_load(struct bisect *b)
 	}
 	free(mark);
 	b->built = calloc(nr, sizeof(*b->built));
+	b->ahead.failed = calloc(nr, sizeof(*b->ahead.failed));
 	engine_init(&b->e, &h->g, h->prior, b->set.find_fix);
 	return true;
 }

@@ -38,6 +38,8 @@ static const char usage[] =
 	"  --limit TIME         exposure without a failure after which it gives up (default 2h)\n"
 	"  --slot TIME          longest single run (default 10m)\n"
 	"  --parallel N         virtual machines at the same time (default 1)\n"
+	"  --ahead N            1: build what is likely to be next during a run, 0: don't (default:\n"
+	"                       1 where there are three times as many cores as virtual machines)\n"
 	"  --calibrate-only     measure the rate, for bisect-step\n"
 	"  --run-option=WORD    a further option of run.sh (several times)\n"
 	"  --dir DIR            of the bisection (default results/bisect-DATE; results/bisect)\n"
@@ -47,8 +49,8 @@ static const char usage[] =
 
 enum { OPT_TOP = 256, OPT_GIT, OPT_GOOD, OPT_BAD, OPT_FIX, OPT_FROM, OPT_SCENARIO, OPT_SEED,
 	OPT_FINGERPRINT, OPT_CONFIDENCE, OPT_BUILD, OPT_KERNEL, OPT_CONFIG, OPT_LIKELY, OPT_UNIT,
-	OPT_FAILURES, OPT_LIMIT, OPT_SLOT, OPT_PARALLEL, OPT_ONLY, OPT_RUN, OPT_DIR, OPT_CONTINUE,
-	OPT_EXPLAIN, OPT_COMMIT, OPT_STEP, OPT_HELP };
+	OPT_FAILURES, OPT_LIMIT, OPT_SLOT, OPT_PARALLEL, OPT_AHEAD, OPT_ONLY, OPT_RUN, OPT_DIR,
+	OPT_CONTINUE, OPT_EXPLAIN, OPT_COMMIT, OPT_STEP, OPT_HELP };
 
 static const struct option options[] = {
 	{ "top", 1, NULL, OPT_TOP }, { "git", 1, NULL, OPT_GIT }, { "good", 1, NULL, OPT_GOOD },
@@ -60,7 +62,8 @@ static const struct option options[] = {
 	{ "likely", 1, NULL, OPT_LIKELY }, { "unit", 1, NULL, OPT_UNIT },
 	{ "failures", 1, NULL, OPT_FAILURES }, { "limit", 1, NULL, OPT_LIMIT },
 	{ "slot", 1, NULL, OPT_SLOT }, { "parallel", 1, NULL, OPT_PARALLEL },
-	{ "calibrate-only", 0, NULL, OPT_ONLY }, { "run-option", 1, NULL, OPT_RUN },
+	{ "ahead", 1, NULL, OPT_AHEAD }, { "calibrate-only", 0, NULL, OPT_ONLY },
+	{ "run-option", 1, NULL, OPT_RUN },
 	{ "dir", 1, NULL, OPT_DIR }, { "continue", 2, NULL, OPT_CONTINUE },
 	{ "explain", 2, NULL, OPT_EXPLAIN }, { "commit", 1, NULL, OPT_COMMIT },
 	{ "step", 0, NULL, OPT_STEP }, { "help", 0, NULL, OPT_HELP },
@@ -110,6 +113,7 @@ struct arguments {
 	struct list good, bad, likely;
 	const char *from, *dir, *commit;
 	bool again, explain, only;
+	int ahead;		/* -1: as it fits */
 };
 
 static char *absolute(const char *path)
@@ -155,6 +159,7 @@ static void parse(struct bisect *b, struct arguments *a, int argc, char **argv)
 		case OPT_LIMIT: s->limit = duration("limit", optarg); break;
 		case OPT_SLOT: s->slot = duration("slot", optarg); break;
 		case OPT_PARALLEL: s->parallel = number("parallel", optarg, 1, MAX_PARALLEL); break;
+		case OPT_AHEAD: a->ahead = number("ahead", optarg, 0, 1); break;
 		case OPT_ONLY: a->only = true; break;
 		case OPT_RUN: add(&s->run_options, "run-option", optarg); break;
 		case OPT_DIR: a->dir = optarg; break;
@@ -275,6 +280,8 @@ static void check(struct bisect *b, struct arguments *a)
 	s->build = strdup(s->build ?: only_modules(b) ? "modules" : "kernel");
 	s->kernel = strdup(s->kernel ?: "6.12");
 	s->unit = strdup(s->unit ?: "seconds");
+	s->ahead = a->ahead >= 0 ? (unsigned int)a->ahead :
+		   build_apart(b) && sysconf(_SC_NPROCESSORS_ONLN) >= 3L * s->parallel;
 	b->seed = s->seed;
 	if (!s->seed)
 		s->seed = time(NULL) % 100000 + 1;
@@ -336,7 +343,7 @@ int main(int argc, char **argv)
 {
 	struct bisect b = { .set = { .confidence = 0.99, .slot = 600, .limit = 7200, .failures = 5,
 		.parallel = 1 }, .next_seed = 1 };
-	struct arguments a = { .dir = NULL };
+	struct arguments a = { .dir = NULL, .ahead = -1 };
 	const char *env;
 
 	parse(&b, &a, argc, argv);

@@ -59,6 +59,12 @@ struct choice {
 	double seconds;		/* expected duration, build and boot included */
 };
 
+/* What to do next where one commit can be tested while another is built. */
+struct plan {
+	struct choice test;		/* exposure 0: nothing but to wait for the build */
+	unsigned int build[2], nr_build;	/* what to build meanwhile, in this order */
+};
+
 void engine_init(struct engine *e, const struct graph *g, const double *prior, bool find_fix);
 void engine_fini(struct engine *e);
 void engine_calibrate(struct engine *e, double failures, double exposure);
@@ -69,6 +75,7 @@ bool engine_best(const struct engine *e, unsigned int *culprit, double *p);
 double engine_p_bad(const struct engine *e, unsigned int x);
 double engine_entropy(const struct engine *e);
 bool engine_choose(struct engine *e, const struct costs *costs, struct choice *choice);
+bool engine_plan(struct engine *e, const struct costs *costs, struct plan *plan);
 
 double rate_clean_exposure(double failures, double exposure, double p_miss);
 double rate_p_clean(double failures, double exposure, double seconds);

@@ -89,7 +89,7 @@ static void replay_one(struct bisect *b, const struct evidence *ev)
 
 	if (x < 0 || is_phase(ev, "choose") || is_phase(ev, "step"))
 		return;
-	if (ev->outcome != NO_BUILD && ev->outcome != TROUBLE)
+	if (ev->outcome != NO_BUILD && ev->outcome != TROUBLE && build_keeps(b))
 		b->built[b->h.c[x].same] = true;
 	switch (ev->outcome) {
 	case FAILED:
@@ -369,7 +369,7 @@ void search_costs(struct bisect *b, struct costs *costs)
 	for (unsigned int x = 0; x < h->g.nr; x++) {
 		unsigned int same = h->c[x].same;
 
-		build[x] = b->built[same] ? 0 : guess;
+		build[x] = b->built[same] ? 0 : ahead_left(b, h->c[same].id, guess);
 		works[x] = h->c[same].broken > 0 ? 0 : 1;
 		/* what breaks one commit often breaks its neighbours */
 		for (unsigned int y = 0; works[x] > 0 && !b->built[same] && y < h->g.nr; y++)
@@ -428,6 +428,32 @@ static char *ambiguous(const struct bisect *b)
 	return text;
 }
 
+/* The best test, and what is to be built while it runs. */
+static bool choose(struct bisect *b, struct costs *costs, struct choice *choice)
+{
+	struct plan plan;
+	unsigned int next;
+
+	if (!b->set.ahead)
+		return engine_choose(&b->e, costs, choice);
+	if (!engine_plan(&b->e, costs, &plan))
+		return false;
+	for (unsigned int i = 0; i < plan.nr_build; i++)
+		plan.build[i] = b->h.c[plan.build[i]].same;
+	ahead_want(b, &plan);
+	*choice = plan.test;
+	if (choice->exposure > 0)
+		return true;
+	/* what is built then costs nothing more, so that the exposure is another one */
+	next = plan.build[0];
+	ahead_poll(b);
+	ahead_wait(b, b->h.c[next].id);
+	for (unsigned int x = 0; x < b->h.g.nr; x++)
+		if (b->h.c[x].same == next)
+			((double *)costs->build)[x] = 0;
+	return engine_choose(&b->e, costs, choice);
+}
+
 static int search(struct bisect *b)
 {
 	struct choice choice;
@@ -440,6 +466,7 @@ static int search(struct bisect *b)
 	if (!engine_best(&b->e, &best, &p))
 		return over(b, "failed", format("no commit explains what was seen"));
 	if (p >= b->set.confidence) {
+		ahead_wait(b, NULL);
 		set_phase(b, "verify");
 		return state_save(b) ? 0 : 1;
 	}
@@ -447,7 +474,7 @@ static int search(struct bisect *b)
 	if (several)
 		return over(b, "done", several);
 	search_costs(b, &costs);
-	any = engine_choose(&b->e, &costs, &choice);
+	any = choose(b, &costs, &choice);
 	free((void *)costs.build);
 	free((void *)costs.works);
 	if (!any)
@@ -660,6 +687,7 @@ int bisect_run(struct bisect *b, bool calibrate_only)
 			return 1;
 		report_write(b);
 	}
+	ahead_wait(b, NULL);
 	if (b->host.interrupted) {
 		say("bisect: stopped; ./run.sh bisect --continue %s goes on", b->dir);
 		return 128 + b->host.interrupted;

@@ -34,8 +34,8 @@ struct world {
 	/* of this bisection */
 	unsigned int culprit, stranger;
 	bool *bad, *strange;	/* commits that have the bug, and the other one */
-	bool *built;
-	double *build;
+	double *build;		/* seconds that are left, 0: is built */
+	unsigned int queue[2], nr_queue;	/* what is built while something is tested */
 	double seconds;
 	unsigned int builds;
 	double failures, exposure;	/* of the calibration */
@@ -52,20 +52,34 @@ static double exponential(struct world *w, double mean)
 
 enum outcome { CLEAN, FAILED, FOREIGN };
 
+/* What is built ahead gets on; what is built in part and wanted no more is thrown away. */
+static void pass_time(struct world *w, double seconds)
+{
+	unsigned int i = 0;
+
+	w->seconds += seconds;
+	for (; i < w->nr_queue && seconds > 0; i++) {
+		double *left = &w->build[w->queue[i]], step = fmin(*left, seconds);
+
+		*left -= step;
+		seconds -= step;
+		w->builds += step > 0 && *left <= 0;
+	}
+}
+
 /* Builds x if need be, boots it, exposes it. *lasted: exposure until the end of the run. */
 static enum outcome expose(struct world *w, unsigned int x, double seconds, double *lasted)
 {
 	double ours = w->bad[x] ? exponential(w, w->mean) : INFINITY;
 	double other = w->foreign && w->strange[x] ? exponential(w, w->mean) : INFINITY;
 
-	if (!w->built[x]) {
-		w->built[x] = true;
-		w->build[x] = 0;
+	if (w->build[x] > 0) {
 		w->builds++;
-		w->seconds += BUILD_SECONDS;
+		w->seconds += w->build[x];
+		w->build[x] = 0;
 	}
 	*lasted = fmin(seconds, fmin(ours, other));
-	w->seconds += BOOT_SECONDS + *lasted;
+	pass_time(w, BOOT_SECONDS + *lasted);
 	return *lasted == seconds ? CLEAN : ours < other ? FAILED : FOREIGN;
 }
 
@@ -82,11 +96,9 @@ static void begin(struct world *w, unsigned long nr)
 		erand48(w->rng);
 	w->culprit = erand48(w->rng) * w->g.nr;
 	w->stranger = erand48(w->rng) * w->g.nr;
-	for (unsigned int x = 0; x < w->g.nr; x++) {
-		w->built[x] = false;
+	for (unsigned int x = 0; x < w->g.nr; x++)
 		w->build[x] = BUILD_SECONDS;
-	}
-	w->seconds = w->builds = 0;
+	w->seconds = w->builds = w->nr_queue = 0;
 	if (!merges) {
 		for (unsigned int x = 0; x < w->g.nr; x++) {
 			w->bad[x] = x >= w->culprit;
@@ -115,26 +127,54 @@ static void begin(struct world *w, unsigned long nr)
 	w->failures = CALIBRATION;
 }
 
-static bool ours(struct world *w, double unused)
+/* Builds what the plan says, and nothing else. */
+static void build_ahead(struct world *w, const struct plan *plan)
+{
+	for (unsigned int i = 0; i < w->nr_queue; i++)
+		if (w->build[w->queue[i]] > 0 && !(plan->nr_build && plan->build[0] == w->queue[i]))
+			w->build[w->queue[i]] = BUILD_SECONDS;
+	w->nr_queue = plan->nr_build;
+	memcpy(w->queue, plan->build, sizeof(w->queue));
+}
+
+static void expose_it(struct world *w, struct engine *e, const struct choice *choice)
+{
+	double lasted;
+
+	if (expose(w, choice->commit, choice->exposure, &lasted) == FAILED)
+		engine_failed(e, choice->commit, lasted);
+	else
+		engine_clean(e, choice->commit, lasted);
+}
+
+static bool ours(struct world *w, double ahead)
 {
 	struct costs costs = { .build = w->build, .boot = BOOT_SECONDS, .speed = 1 };
 	unsigned int best = 0;
 	struct choice choice;
+	struct plan plan;
 	struct engine e;
-	double p, lasted;
+	double p;
 
-	(void)unused;
 	costs.min_exposure = fmax(10, 0.12 * w->exposure / w->failures);
 	engine_init(&e, &w->g, NULL, false);
 	engine_calibrate(&e, w->failures, w->exposure);
 	while (engine_best(&e, &best, &p) && p < confidence) {
-		if (!engine_choose(&e, &costs, &choice))
+		if (!ahead) {
+			if (!engine_choose(&e, &costs, &choice))
+				break;
+			expose_it(w, &e, &choice);
+			continue;
+		}
+		if (!engine_plan(&e, &costs, &plan))
 			break;
-		if (expose(w, choice.commit, choice.exposure, &lasted) == FAILED)
-			engine_failed(&e, choice.commit, lasted);
+		build_ahead(w, &plan);
+		if (plan.test.exposure > 0)
+			expose_it(w, &e, &plan.test);
 		else
-			engine_clean(&e, choice.commit, lasted);
+			pass_time(w, w->build[plan.build[0]]);
 	}
+	w->nr_queue = 0;
 	engine_fini(&e);
 	return best == w->culprit;
 }
@@ -305,11 +345,12 @@ static struct result cheapest_git(struct world *w, double right, double *times)
 static void cell(struct world *w)
 {
 	static const double multiples[] = { 3, 7, 10 };
-	struct result us = measure(w, ours, 0), r;
+	struct result us = measure(w, ours, 0), r = measure(w, ours, 1);
 	double standard = fmin(us.right, confidence), times;
 	char name[64];
 
 	row(w, "this", &us, 0);
+	row(w, "this, building ahead", &r, us.seconds);
 	for (int i = 0; i < 3; i++) {
 		r = measure(w, git_aware, multiples[i]);
 		snprintf(name, sizeof(name), "git bisect run, %g x", multiples[i]);
@@ -384,7 +425,6 @@ int main(int argc, char **argv)
 	nr = w.g.nr;
 	w.bad = calloc(nr, sizeof(*w.bad));
 	w.strange = calloc(nr, sizeof(*w.strange));
-	w.built = calloc(nr, sizeof(*w.built));
 	w.build = calloc(nr, sizeof(*w.build));
 	printf("%lu bisections a cell, %u commits%s, build %d s, boot %d s, confidence %g, ", count,
 	       nr_commits, merges ? " with merges" : "", BUILD_SECONDS, BOOT_SECONDS, confidence);

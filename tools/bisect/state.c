@@ -63,7 +63,8 @@ static void get_list(json_t *o, const char *key, struct list *list)
 
 /* Each setting once, for both directions. */
 #define TEXTS(X)	X(git) X(build) X(kernel) X(config) X(unit)
-#define NUMBERS(X)	X(confidence) X(slot) X(limit) X(seed) X(failures) X(parallel) X(find_fix)
+#define NUMBERS(X)	X(confidence) X(slot) X(limit) X(seed) X(failures) X(parallel) X(ahead) \
+			X(find_fix)
 #define LISTS(X)	X(bases) X(tips) X(scenarios) X(fingerprints) X(likely) X(run_options)
 
 static json_t *settings_json(const struct settings *s)

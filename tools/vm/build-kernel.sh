@@ -10,7 +10,7 @@
 # in force in the end is an error, one that it does not know is said. Built out of tree, from a clone of its
 # own that shares the repository's objects: the user's work tree is neither read nor written. The tree is one for each
 # repository and set of FRAGMENTs, and is built anew, by what changed, for each commit; with ccache where
-# it is installed.
+# it is installed. PFN_KERNEL_BUSY=DIR: that build tree is in use and stays as it is; there is a second one.
 #
 # Errors: exit 2 for a bad argument, 1 where it does not build.
 
@@ -39,9 +39,17 @@ store=$repo
 alternates=$repo/objects/info/alternates
 [ ! -s "$alternates" ] || store=$(sed -n '1s,/objects$,,p' "$alternates")
 base=$PFN_CACHE/kernel-git/$(printf '%s\n' "$store" "${fragments[@]:1}" | digest)
-src=$base/src out=$base/out
-lock "$base"
 recipe=$(cat "$here/build-kernel.sh" "${fragments[@]}" | digest)
+# The first of two trees that is not in use, or the one that is what is asked for.
+for tree in "$base-2" "$base"; do
+	if [ "$(cat "$tree/built" 2>/dev/null)" = "$id $recipe" ]; then
+		use=$tree
+		break
+	fi
+	[ "$tree/out" = "${PFN_KERNEL_BUSY-}" ] || use=$tree
+done
+base=$use src=$use/src out=$use/out
+lock "$base"
 if [ -e "$base/built" ] && [ "$(cat "$base/built")" = "$id $recipe" ]; then
 	echo "$out"
 	exit
