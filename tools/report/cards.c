@@ -11,6 +11,7 @@
 struct card {
 	const struct result *r;
 	json_t *scenario, *failure;	/* the first one */
+	json_t *last;			/* scenario that it was seen in */
 	uint64_t times;
 	unsigned int scenarios;
 };
@@ -50,7 +51,8 @@ static struct cards collect(const struct set *set, bool known)
 					};
 				}
 				card->times += get_int(f, "count");
-				card->scenarios++;
+				card->scenarios += card->last != s;
+				card->last = s;
 			}
 	return c;
 }

@@ -329,13 +329,24 @@ void judge_event(void *arg, const struct event *ev)
 
 /* ---- failures that the runner finds ---- */
 
+/* What has the fingerprint of a failure that is there already counts once more. */
 json_t *judge_add_failure(struct run *run, struct srun *s, const char *oracle, const char *rule,
 			  const char *detail, const char *expected, const char *got)
 {
 	char *fingerprint = format("%s/%s/-/-%s%s", oracle, rule, *detail ? "/" : "", detail);
-	json_t *f = json_object();
+	json_t *f;
+	size_t i;
 
 	(void)run;
+	json_array_foreach(s->failures, i, f)
+		if (!strcmp(get_text(f, "fingerprint"), fingerprint)) {
+			int64_t count = json_integer_value(json_object_get(f, "count"));
+
+			json_object_set_new(f, "count", json_integer(count + 1));
+			free(fingerprint);
+			return f;
+		}
+	f = json_object();
 	set_text(f, "oracle", oracle);
 	set_text(f, "rule", rule);
 	set_text(f, "expected", expected);
