@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Builds in the background while something is exposed: what the plan says will be asked next. One at a
- * time; what is not asked for any more is stopped, and what is there when it is asked for costs nothing.
- * A failed build is not evidence: if the commit is asked for, its build fails again, in the foreground.
+ * Builds in the background while something is exposed: what the plan says will be asked next. One
+ * at a time; what is not asked for any more is stopped. A failed build is not evidence: if the
+ * commit is asked for, its build fails again, in the foreground.
  */
 #include <fcntl.h>
 #include <math.h>
@@ -99,7 +99,7 @@ void ahead_poll(struct bisect *b)
 }
 
 /*
- * Before @id is built in the foreground: it may be on its way already; if not, it is in nobody's way.
+ * Before @id is built in the foreground: it may be on its way; what else is built is stopped.
  * Without @id nothing is built any more.
  */
 void ahead_wait(struct bisect *b, const char *id)

@@ -2,11 +2,10 @@
 /*
  * What to test now and what to build meanwhile, where a machine can do both at the same time.
  *
- *	builds	 | x1        | x2 (if x1 is good) ..| x2' (it was not) | x3 ...
- *	tests	    waits    | x1 ..............fail  x1's exposure is  | x2'
- *						    free until then
+ *	builds	| x     | y, asked if x is good | z, asked if x is bad
+ *	tests	  waits | x ................... fails, waits | z ...
  *
- * The best test is the one of engine_choose(), where a build that is on its way costs what is left of it.
+ * The best test is the one of engine_choose(), where a build on its way costs what is left of it.
  * While it runs, what would be asked after either of its outcomes is built. If the best test has
  * to wait for its build, what is built already is exposed until then: that costs nothing.
  */
@@ -18,8 +17,9 @@
 
 #define FILLER_BITS	1e-3	/* a test that tells less is not worth a boot */
 
-/* What would be known if x were exposed for so long, and failed or did not. Shares nothing but the graph. */
-static bool suppose(const struct engine *e, unsigned int x, double seconds, bool failed, struct engine *then)
+/* What would be known if x were exposed for so long, and failed or did not. Free *then. */
+static bool suppose(const struct engine *e, unsigned int x, double seconds, bool failed,
+		    struct engine *then)
 {
 	size_t n = e->g->nr;
 
@@ -34,8 +34,8 @@ static bool suppose(const struct engine *e, unsigned int x, double seconds, bool
 }
 
 /* The best test among commits that are built, or among those that are not. */
-static bool choose_among(struct engine *e, const struct costs *costs, bool built, double max_exposure,
-			 struct choice *choice)
+static bool choose_among(struct engine *e, const struct costs *costs, bool built,
+			 double max_exposure, struct choice *choice)
 {
 	double *works = calloc(e->g->nr, sizeof(*works));
 	struct costs some = *costs;
