@@ -16,12 +16,10 @@
  * Every token must come back: the guest waits for all of them, and the watchdog for the guest.
  */
 #include <stdio.h>
-#include <string.h>
 
-#include "core/compat.h"
 #include "arch/arch.h"
 #include "consumers/vcpu.h"
-#include "oracles/outcome.h"
+#include "core/run.h"
 #include "plugins.h"
 
 static const char *async_pf_unsupported(struct run *run)
@@ -51,25 +49,6 @@ static void stray_token(struct worker *w, const struct guest_async *a)
 	fail(w->run->sh, ORACLE_OUTCOME, &f, NULL);
 }
 
-/*
- * MMIO at the first exit behind an exception that KVM has injected. Nothing was being delivered; the
- * vCPU can do the same again (docs/findings/exitintinfo.md).
- */
-static bool async_pf_exit(struct worker *w, const struct run_outcome *o)
-{
-	struct failure f = { 0 };
-
-	if (o->result != RES_INTERNAL || o->suberror != KVM_INTERNAL_ERROR_DELIVERY_EV)
-		return false;
-	snprintf(f.rule, sizeof(f.rule), "event-delivery");
-	snprintf(f.thread, sizeof(f.thread), "%s", w->ws->name);
-	snprintf(f.expected, sizeof(f.expected), "mmio, or the access completes");
-	snprintf(f.got, sizeof(f.got), "KVM_EXIT_INTERNAL_ERROR, KVM_INTERNAL_ERROR_DELIVERY_EV ");
-	arch_describe_vcpu(w->run->vcpu[w->id], f.got + strlen(f.got), sizeof(f.got) - strlen(f.got));
-	fail(w->run->sh, ORACLE_OUTCOME, &f, NULL);
-	return true;
-}
-
 static void async_pf_run(struct worker *w)
 {
 	const struct guest_async *a = &w->run->ctl->vcpu[w->id].async;
@@ -89,6 +68,5 @@ const struct consumer_ops consumer_async_pf = {
 	.describe = "vCPUs that go on while a page is brought in, and are told when it is there",
 	.unsupported = async_pf_unsupported,
 	.setup = async_pf_setup,
-	.exit = async_pf_exit,
 	.run = async_pf_run,
 };

@@ -105,31 +105,10 @@ static bool judge(struct worker *w, enum answer answer, const struct run_outcome
 	return true;
 }
 
-/*
- * QEMU leaves the type of the last injected event in EXITINTINFO, without its valid bit, and
- * svm_check_emulate_instruction() (6.14 and later) looks at the type alone: what had to be MMIO is an
- * event under way to it (docs/findings/emulator.md).
- */
-static bool emulators_event(struct worker *w, const struct run_outcome *o)
-{
-	const struct guest_vcpu *g = &w->run->ctl->vcpu[w->id];
-	struct region_place place;
-	unsigned int page;
-
-	if (o->result != RES_INTERNAL || o->suberror != KVM_INTERNAL_ERROR_DELIVERY_EV ||
-	    !arch_emulated() || !outcome_page(w, &place, &page) ||
-	    page_states(place.region, page, g->word, page_word(place.region, page)) == 1u << PS_MAPPED)
-		return false;
-	count(w->run->sh, "nested", "event-by-emulator", 1);
-	return !arch_skip_access(w->run->vcpu[w->id]);
-}
-
 static bool nested_exit(struct worker *w, const struct run_outcome *o)
 {
 	struct guest_nested *n = &w->run->ctl->vcpu[w->id].nested;
 
-	if (emulators_event(w, o))
-		return true;
 	if (o->result == RES_INTERNAL && n->op == NESTED_RUN)
 		return judge(w, ANSWER_INTERNAL, o) && !arch_skip_access(w->run->vcpu[w->id]);
 	if (o->result == RES_EXIT && o->exit_reason == KVM_EXIT_SHUTDOWN && n->op == NESTED_EXIT) {

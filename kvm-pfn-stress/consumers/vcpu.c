@@ -3,6 +3,7 @@
  * vCPU threads that hammer pages at random: kvm_tdp_page_fault() and below.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/compat.h"
@@ -67,6 +68,15 @@ void vcpu_enter(struct kvm_vcpu *vcpu, struct run_outcome *o)
 			     my_signals.kicks != before.kicks);
 }
 
+static void unexpected_ucall(struct worker *w, const struct ucall *uc)
+{
+	char what[20];
+
+	snprintf(what, sizeof(what), "ucall %lu 0x%lx", (unsigned long)uc->cmd,
+		 (unsigned long)uc->args[0]);
+	record_op(w, what, 0, 0);
+}
+
 static atomic_ulong longest_kick;	/* us */
 
 int vcpu_step(struct worker *w)
@@ -94,6 +104,7 @@ int vcpu_step(struct worker *w)
 		case RES_UCALL:
 			if (get_ucall(vcpu, &uc) == UCALL_SYNC)
 				return uc.args[1];
+			unexpected_ucall(w, &uc);
 			o.result = RES_EXIT;	/* an exception in the guest */
 			outcome_check(w, &o);
 			return -1;
@@ -105,6 +116,8 @@ int vcpu_step(struct worker *w)
 			__atomic_store_n(&g->mmio, 1, __ATOMIC_RELEASE);
 			continue;
 		default:
+			if (outcome_delivery(w, &o))
+				continue;
 			if (w->consumer->exit && w->consumer->exit(w, &o))
 				continue;
 			if (outcome_injected(w, &o))

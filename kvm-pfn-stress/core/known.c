@@ -9,7 +9,7 @@
 #include "known.h"
 
 #define fail(p, ...)	conf_fail(&(p)->at, __VA_ARGS__)
-#define MAX_FINGERPRINTS	64
+#define MAX_FINGERPRINTS	128
 #define MAX_PARTS		4	/* of a version: 6.12.117.1 */
 
 struct version {

@@ -4,6 +4,7 @@
  * any of the states that the page was in during the access.
  */
 #include <errno.h>
+#include <linux/kvm.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -241,6 +242,27 @@ bool outcome_injected(struct worker *w, const struct run_outcome *o)
 		outcome_describe(w, &f, &place, 0);
 		return fail(w->run->sh, ORACLE_POISON, &f, "injected");
 	}
+	return true;
+}
+
+bool outcome_delivery(struct worker *w, const struct run_outcome *o)
+{
+	const struct guest_vcpu *g = &w->run->ctl->vcpu[w->id];
+	struct failure f = { 0 };
+	struct region_place place;
+	unsigned int page, mask;
+
+	if (o->result != RES_INTERNAL || o->suberror != KVM_INTERNAL_ERROR_DELIVERY_EV ||
+	    !outcome_page(w, &place, &page))
+		return false;
+	mask = page_states(place.region, page, g->word, page_word(place.region, page));
+	outcome_describe(w, &f, &place, mask);
+	snprintf(f.rule, sizeof(f.rule), "event-delivery");
+	f.op[0] = f.backing[0] = 0;	/* it has to do with neither */
+	snprintf(f.expected, sizeof(f.expected), "mmio, or the access completes");
+	snprintf(f.got, sizeof(f.got), "KVM_EXIT_INTERNAL_ERROR, KVM_INTERNAL_ERROR_DELIVERY_EV ");
+	arch_describe_vcpu(w->run->vcpu[w->id], f.got + strlen(f.got), sizeof(f.got) - strlen(f.got));
+	fail(w->run->sh, ORACLE_OUTCOME, &f, mask == BIT(PS_MAPPED) ? "mapped" : NULL);
 	return true;
 }
 

@@ -63,6 +63,16 @@ const char *outcome_pte_taken(struct region *r, unsigned int page, uint64_t w1, 
  */
 bool outcome_injected(struct worker *w, const struct run_outcome *o);
 
+/**
+ * outcome_delivery - was MMIO refused because of an event that nobody delivered?
+ * @w: the vCPU's worker
+ * @o: what KVM_RUN said
+ *
+ * docs/findings/exitintinfo.md. Return: true when the vCPU may try the same access again. Context: the
+ * vCPU's thread, right after KVM_RUN.
+ */
+bool outcome_delivery(struct worker *w, const struct run_outcome *o);
+
 /* What the outcome table has to know of this kernel: C_*. */
 unsigned int outcome_caps(const struct caps *c);
 
