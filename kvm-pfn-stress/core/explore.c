@@ -98,15 +98,21 @@ static const struct explorer *by_letter(char letter)
 	return &explorers[0];
 }
 
-/* Each once; then free a third of the time, any now and then, else the one that earned most. */
+/*
+ * Each once, beginning with any; then free a third of the time, any now and then, else the one that
+ * earned most.
+ */
 static const struct explorer *choose(struct run *run, struct rng *rng)
 {
 	const struct explorer *best = &explorers[0];
 	unsigned int i, dice = rng_below(rng, 6);
 
-	for (i = 0; i < NR_OURS; i++)
-		if (run->sh->earned[i] < 0 && possible(run, &explorers[i]))
-			return &explorers[i];
+	for (i = 0; i < NR_OURS; i++) {
+		const struct explorer *e = &explorers[(run->seed + i) % NR_OURS];
+
+		if (run->sh->earned[e - explorers] < 0 && possible(run, e))
+			return e;
+	}
 	if (dice < 2)
 		return best;
 	if (dice == 2)
