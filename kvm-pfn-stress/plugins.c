@@ -54,6 +54,7 @@
 	X(delay) \
 	X(dirty_log) \
 	X(dontneed) \
+	X(fail_alloc) \
 	X(fork) \
 	X(gup_error) \
 	X(hold) \

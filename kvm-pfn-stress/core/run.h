@@ -61,6 +61,7 @@ struct worker_shared {
 	atomic_ulong injections;
 	atomic_ulong exits[NR_RESULTS];	/* vCPUs: by enum run_result */
 	atomic_ulong kicked_ns;	/* vCPUs: when the first kick was sent that has not arrived; or 0 */
+	atomic_ulong alloc_fails_ns;	/* vCPUs: until then its allocations failed; ~0: they do */
 	atomic_uint ring_head;
 	char where[128];	/* written by a kicked vCPU when sh->ask_where is set */
 	struct op_record ring[RING_OPS];

@@ -231,6 +231,13 @@ bool outcome_injected(struct worker *w, const struct run_outcome *o)
 	struct region_place place;
 	unsigned int page = 0;
 
+	/* any allocation on the way: for page tables, or (GUP: -ENOMEM) for the page itself */
+	if ((o->result == RES_ENOMEM || o->result == RES_EFAULT) &&
+	    atomic_load(&w->ws->alloc_fails_ns) >= o->start_ns) {
+		oracle_checked(w->run, ORACLE_OUTCOME, 1);
+		count(w->run->sh, "injected-answer", run_result_names[o->result], 1);
+		return true;
+	}
 	if (!w->run->errors_injected)
 		return false;
 	outcome_page(w, &place, &page);
