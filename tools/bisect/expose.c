@@ -57,11 +57,6 @@ char *fingerprint_glob(const char *fingerprint)
 	return format("%.*s/*", (int)(rest - fingerprint), fingerprint);
 }
 
-static const char *text_of(json_t *o, const char *key)
-{
-	return json_string_value(json_object_get(o, key)) ?: "";
-}
-
 static double number_of(json_t *o, const char *key)
 {
 	return json_number_value(json_object_get(o, key));
@@ -73,7 +68,7 @@ static json_t *find_scenario(json_t *o, const char *name)
 	size_t i;
 
 	json_array_foreach(json_object_get(o, "scenarios"), i, s)
-		if (!strcmp(text_of(s, "name"), name))
+		if (!strcmp(get_text(s, "name"), name))
 			return s;
 	return NULL;
 }
@@ -86,9 +81,9 @@ static json_t *find_failure(json_t *s, const struct list *fingerprints, bool *ma
 
 	*matches = false;
 	json_array_foreach(json_object_get(s, "failures"), i, f) {
-		if (*text_of(f, "known"))
+		if (*get_text(f, "known"))
 			continue;
-		if (fingerprint_matches(fingerprints, text_of(f, "fingerprint"))) {
+		if (fingerprint_matches(fingerprints, get_text(f, "fingerprint"))) {
 			*matches = true;
 			return f;
 		}
@@ -129,20 +124,20 @@ enum outcome judge_result(json_t *o, const char *scenario, const struct list *fi
 	double part = 1;
 
 	ev->exposure = ev->seconds = 0;
-	if (!s || *text_of(o, "error")) {
-		note(&ev->fingerprint, *text_of(o, "error") ? text_of(o, "error") : "no result");
+	if (!s || *get_text(o, "error")) {
+		note(&ev->fingerprint, *get_text(o, "error") ? get_text(o, "error") : "no result");
 		return TROUBLE;
 	}
 	f = find_failure(s, fingerprints->nr ? fingerprints : &any, &matches);
 	if (f)
-		note(&ev->fingerprint, text_of(f, "fingerprint"));
+		note(&ev->fingerprint, get_text(f, "fingerprint"));
 	if (f && !began(o)) {
 		if (matches)
 			return FAILED;
 		return NO_BOOT;
 	}
-	if (!strcmp(text_of(s, "verdict"), "skip")) {
-		note(&ev->fingerprint, text_of(s, "reason"));
+	if (!strcmp(get_text(s, "verdict"), "skip")) {
+		note(&ev->fingerprint, get_text(s, "reason"));
 		return number_of(o, "host_trouble") > 0 ? TROUBLE : SKIPPED;
 	}
 	ev->seconds = number_of(s, "seconds");
@@ -150,7 +145,7 @@ enum outcome judge_result(json_t *o, const char *scenario, const struct list *fi
 		/* judged at the end of the scenario: no time of its own */
 		double t = number_of(f, "t_ms") / 1000;
 
-		note(&ev->replay, text_of(f, "replay"));
+		note(&ev->replay, get_text(f, "replay"));
 		if (t > 0 && ev->seconds > 0 && t < ev->seconds) {
 			part = t / ev->seconds;
 			ev->seconds = t;
@@ -161,7 +156,7 @@ enum outcome judge_result(json_t *o, const char *scenario, const struct list *fi
 	ev->exposure = strcmp(unit, "seconds") ? number_of(s, unit) * part : ev->seconds;
 	if (f)
 		return matches ? FAILED : FOREIGN;
-	if (!strcmp(text_of(s, "verdict"), "pass") ||
+	if (!strcmp(get_text(s, "verdict"), "pass") ||
 	    json_is_true(json_object_get(o, "interrupted")))
 		return CLEAN;
 	note(&ev->fingerprint, "no verdict");

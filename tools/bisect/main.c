@@ -191,15 +191,14 @@ static void take_results(struct bisect *b, const char *dir)
 	if (!b->set.seed)
 		b->set.seed = json_integer_value(json_object_get(o, "seed"));
 	b->seed = b->set.seed;
-	kernel = json_string_value(json_object_get(json_object_get(o, "options"), "kernel"));
-	if (!b->set.kernel && kernel && *kernel != '/')
+	kernel = get_text(json_object_get(o, "options"), "kernel");
+	if (!b->set.kernel && *kernel && *kernel != '/')
 		b->set.kernel = strdup(kernel);
 	json_array_foreach(json_object_get(o, "scenarios"), i, s)
 		json_array_foreach(json_object_get(s, "failures"), k, f) {
-			const char *name = json_string_value(json_object_get(s, "name"));
-			const char *print = json_string_value(json_object_get(f, "fingerprint"));
+			const char *name = get_text(s, "name"), *print = get_text(f, "fingerprint");
 
-			if (json_object_get(f, "known") || !name || !print)
+			if (json_object_get(f, "known") || !*name || !*print)
 				continue;
 			if (!b->set.scenarios.nr)
 				list_add(&b->set.scenarios, name);
