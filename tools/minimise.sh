@@ -4,7 +4,8 @@
 # minimise.sh DIR [OPTION]...   the smallest scenario that still fails as the one in DIR did
 #
 # Leaves out regions, consumers, injectors and vCPUs of the first scenario with a new failure, one after
-# the other, as long as the same fingerprint comes back in one of TRIES (3) runs; goes round again until
+# the other, as long as a rule that was broken then is broken again in one of TRIES (3) runs (whatever the
+# page and the access; kernel log, hangs and the suite: that very fingerprint); goes round again until
 # nothing more can go. Options are added to ./run.sh's. Writes DIR/minimal/NAME.conf and prints its path.
 #
 # Exit 1 if the failure does not come back at all, 2 for wrong usage.
@@ -22,8 +23,12 @@ shift
 name=$(jq -r 'first(.scenarios[] | select(.verdict == "fail" and any(.failures[]; .known | not)).name) // ""' \
 	"$dir/result.json")
 [[ $name ]] || bad "no scenario of '$dir' has a new failure"
-print=$(jq -r --arg n "$name" 'first(.scenarios[] | select(.name == $n).failures[] | select(.known | not).fingerprint)' \
-	"$dir/result.json")
+# the new failures' rules, or whole fingerprints where a rule says little
+rules='[.failures[] | select(.known | not) | .fingerprint |
+	if test("^(kernel-log|liveness|suite)/") then . else (split("/")[:2] | join("/")) end] | unique'
+mapfile -t prints < <(jq -r --arg n "$name" "first(.scenarios[] | select(.name == \$n)) | $rules | .[]" "$dir/result.json")
+print=$(IFS=,; echo "${prints[*]}")
+print=${print//,/ or }
 from=$configs/scenarios/$name.conf
 [[ -f $from ]] || bad "there is no $from any more"
 grep -q '^outcomes' "$from" && bad "$name is a table: there is nothing to leave out"
@@ -54,8 +59,8 @@ fails() {
 		rm -rf "$work/run"
 		PFN_CONFIGS=$work/configs "$top/run.sh" "${options[@]}" "${more[@]}" --scenario "$name" --repeat 0 \
 			--results "$work/run" >"$work/log" 2>&1 || (($? == 1)) || { tail -n 3 "$work/log" >&2; exit 1; }
-		jq -e --arg f "$print" 'any(.scenarios[0].failures[]; .fingerprint == $f)' "$work/run/result.json" \
-			>/dev/null && return
+		jq -e ".scenarios[0] | any($rules | .[]; IN(\$ARGS.positional[]))" "$work/run/result.json" \
+			--args "${prints[@]}" >/dev/null && return
 	done
 	return 1
 }

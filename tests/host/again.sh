@@ -54,7 +54,7 @@ not_again() {
 	mv "$tmp/edited" "$tmp/results/result.json"
 	status=0
 	TRIES=1 "$top/run.sh" replay "$tmp/results" --minimise >"$tmp/out" 2>"$tmp/err" || status=$?
-	is "$status" 1 && like "$tmp/err" 'content/lost-store/anon/load did not come back in 1 runs'
+	is "$status" 1 && like "$tmp/err" 'content/lost-store did not come back in 1 runs'
 }
 ok 'minimise: a failure that does not come back' not_again
 
