@@ -186,12 +186,24 @@ void resources_baseline(void)
 		resources[i].base = resources[i].read();
 }
 
+/* KASAN keeps freed objects back, up to 1/32 of all memory (mm/kasan/quarantine.c). In doubt only. */
+static long long quarantine(void)
+{
+	static int kasan = -1;
+
+	if (kasan < 0)
+		kasan = proc_has_symbol("kasan_quarantine_put");
+	return kasan ? proc_field("/proc/meminfo", "MemTotal:") / 32 : 0;
+}
+
 /* More than the baseline is a leak, less is an underflow. */
 static bool off(const struct resource *r, long long v)
 {
 	if (v == NOT_THERE || r->base == NOT_THERE)
 		return false;
-	return r->slack ? v - r->base > r->slack : v != r->base;
+	if (!r->slack)
+		return v != r->base;
+	return v - r->base > r->slack && v - r->base > r->slack + quarantine();
 }
 
 void resources_check(struct shared *sh)
