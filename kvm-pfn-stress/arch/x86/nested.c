@@ -324,10 +324,8 @@ uint64_t arch_nested_setup(struct run *run, unsigned int id)
 	struct nested *n;
 
 	_Static_assert(sizeof(*n) == 2 * GUEST_PAGE_SIZE, "one page each for the pointers and vmcb12");
-	if (!id) {
-		vm_install_exception_handler(run->vm, GP_VECTOR_NR, guest_gp);
-		vm_install_exception_handler(run->vm, UD_VECTOR_NR, guest_ud);
-	}
+	vm_install_exception_handler(run->vm, GP_VECTOR_NR, guest_gp);
+	vm_install_exception_handler(run->vm, UD_VECTOR_NR, guest_ud);
 	hsave = compat_vm_alloc(run->vm, GUEST_PAGE_SIZE);
 	vcpu_sregs_get(vcpu, &s);
 	s.efer |= EFER_SVME;
