@@ -75,10 +75,11 @@ find_it() { # MUTANT[+SECOND] SCENARIO "FINGERPRINT..." [OPTION...]
 if (($# >= 3)); then
 	ok "$1" find_it "$@"
 else
-	ok 'an easy one' find_it stale-unmap pfnmap-fault 'content/stale/*'
+	ok 'an easy one' find_it stale-unmap pfnmap-fault 'content/stale/* outcome/access-completed/*'
 	# a stale mapping that meets the right one ends in BUG(), too: half a minute until one of the two
-	ok 'one that takes a while' find_it stale-unmap-rarely pfnmap-fault 'content/* canary/* kernel-log/bug/*handle_changed_spte'
+	ok 'one that takes a while' find_it stale-unmap-rarely pfnmap-fault \
+		'content/* canary/* outcome/access-completed/* kernel-log/bug/*handle_changed_spte'
 	ok 'an unrelated bug in the range' find_it retry-ignored+page-ref-leak mixedmap 'content/stale/*'
-	ok 'a fix' find_it stale-unmap pfnmap-fault 'content/stale/*' --find-fix
+	ok 'a fix' find_it stale-unmap pfnmap-fault 'content/stale/* outcome/access-completed/*' --find-fix
 fi
 finish
