@@ -57,6 +57,18 @@ perl_reads() {
 }
 ok "Perl's TAP::Parser finds the same verdicts" perl_reads
 
+# ---- text: who met whom, and who could not ----
+mkdir "$tmp/met"
+jq '.scenarios |= (.[0:3] |
+	.[0] += { verdict: "pass", regions: ["anon"], consumers: ["vcpu"], injectors: ["zap"],
+		pairs: [{ consumer: "vcpu", backing: "anon", faults: 3 }, { backing: "anon", injector: "zap", invalidations: 1 }] } |
+	.[1] += { verdict: "pass", regions: ["memfd"], consumers: ["prefault"], injectors: [] } |
+	.[2] += { verdict: "skip", regions: ["memfd"], consumers: ["vcpu"], injectors: [] })' "$tmp/all/result.json" >"$tmp/met/result.json"
+report text "$tmp/met" >"$tmp/met.txt" 2>&1
+ok 'text: only in a scenario that was skipped' like "$tmp/met.txt" '^vcpu, in no scenario with backings: memfd .skipped.$'
+ok 'text: in no scenario with a backing' like "$tmp/met.txt" '^prefault, in no scenario with backings: anon$'
+ok 'text: in no scenario with an injector' like "$tmp/met.txt" '^prefault, in no scenario with injectors: zap$'
+
 # ---- JUnit ----
 junit() {
 	report junit "$tmp/all" -o "$tmp/junit.xml" &&

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Who met whom, over all scenarios of a kernel: consumer x backing and injector x backing, with the
- * pairs that scenarios promise and that nothing happened to.
+ * pairs that scenarios promise and that nothing happened to, and what no scenario brings together.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +112,71 @@ static void put(FILE *file, const struct pairs *all, bool consumer)
 	fprintf(file, "\n");
 }
 
+/* The names in a list of some scenario, or of those that have a consumer and ran, or did not. */
+static json_t *names(const struct set *set, const char *list, const char *consumer, bool ran)
+{
+	json_t *all = json_object(), *s, *x;
+	size_t i, k;
+
+	for (size_t n = 0; n < set->nr; n++) {
+		json_array_foreach(set->result[n].scenarios, i, s) {
+			json_t *who = json_object_get(s, "consumers");
+			bool has = !consumer;
+
+			if (!json_array_size(json_object_get(s, "regions")) ||
+			    ran == !strcmp(get(s, "verdict"), "skip"))
+				continue;
+			if (!json_array_size(who) && (has || !strcmp(consumer, "vcpu")))
+				has = true;
+			json_array_foreach(who, k, x)
+				has |= !strcmp(json_string_value(x), consumer ? consumer : "");
+			if (!has)
+				continue;
+			json_array_foreach(json_object_get(s, list), k, x)
+				json_object_set_new(all, json_string_value(x), json_true());
+		}
+	}
+	return all;
+}
+
+/* What of this run a consumer was with in no scenario, or only in those that were skipped. */
+static void never_with(const struct set *set, FILE *file, const char *consumer, const char *list)
+{
+	json_t *all = names(set, list, NULL, true), *with = names(set, list, consumer, true);
+	json_t *skipped = names(set, list, consumer, false), *x;
+	const char *name;
+	unsigned int n = 0;
+
+	json_object_update(all, skipped);
+	json_object_foreach(all, name, x) {
+		if (json_object_get(with, name))
+			continue;
+		if (n++)
+			fprintf(file, ", ");
+		else
+			fprintf(file, "%s, in no scenario with %s: ", consumer,
+				strcmp(list, "regions") ? "injectors" : "backings");
+		fprintf(file, "%s%s", name, json_object_get(skipped, name) ? " (skipped)" : "");
+	}
+	if (n)
+		fprintf(file, "\n");
+	json_decref(all);
+	json_decref(with);
+	json_decref(skipped);
+}
+
+static void never_together(const struct set *set, FILE *file)
+{
+	json_t *consumers = names(set, "consumers", NULL, true), *x;
+	const char *name;
+
+	json_object_foreach(consumers, name, x) {
+		never_with(set, file, name, "regions");
+		never_with(set, file, name, "injectors");
+	}
+	json_decref(consumers);
+}
+
 void pairs_text(const struct set *set, FILE *file)
 {
 	struct pairs all = { 0 };
@@ -133,6 +198,8 @@ void pairs_text(const struct set *set, FILE *file)
 	if (all.nr) {
 		put(file, &all, true);
 		put(file, &all, false);
+		fprintf(file, "\n");
+		never_together(set, file);
 	}
 	for (i = 0; i < all.nr; i++)
 		free(all.p[i].who);
