@@ -5,7 +5,10 @@
  *
  *	bench NAME ms hits roots early faults invalidations cpu-ms rss-kb status
  *
- * hits, roots, early: PFNH_NEAR; faults: resolutions of all vCPUs.
+ * hits, roots, early: PFNH_NEAR; faults: resolutions of all vCPUs. With 0 SECONDS: once, to its end, with
+ * its output and without hooks, and only
+ *
+ *	cost NAME ms cpu-ms rss-kb
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,6 +47,34 @@ static pid_t start(char **argv)
 	_exit(127);
 }
 
+static const char *base(const char *path)
+{
+	return strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+}
+
+static unsigned long long cpu_ms(const struct rusage *ru)
+{
+	return (ru->ru_utime.tv_sec + ru->ru_stime.tv_sec) * 1000ull +
+	       (ru->ru_utime.tv_usec + ru->ru_stime.tv_usec) / 1000;
+}
+
+static int only_cost(char **argv)
+{
+	unsigned long long begin = now_ms();
+	struct rusage ru;
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	if (wait4(pid, &status, 0, &ru) != pid)
+		return 1;
+	printf("cost %s %llu %llu %ld\n", base(argv[0]), now_ms() - begin, cpu_ms(&ru), ru.ru_maxrss);
+	return !WIFEXITED(status) || WEXITSTATUS(status);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long long begin = now_ms(), end, cpu = 0;
@@ -56,6 +87,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: mark SECONDS COMMAND ARGUMENT...\n");
 		return 2;
 	}
+	if (!strcmp(argv[1], "0"))
+		return only_cost(argv + 2);
 	end = begin + strtoul(argv[1], NULL, 10) * 1000;
 	while (now_ms() < end) {
 		int fd = open(PFNH_DEVICE, O_RDWR | O_CLOEXEC);
@@ -81,15 +114,14 @@ int main(int argc, char **argv)
 			sum.faultin += st.faultin - st.early;
 			sum.invalidate += st.invalidate;
 		}
-		cpu += (ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000 +
-		       (ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1000;
+		cpu += cpu_ms(&ru);
 		rss = ru.ru_maxrss > rss ? ru.ru_maxrss : rss;
 		close(fd);
 		if (now_ms() - began < 50)
 			break;		/* it does not run here */
 	}
 	printf("bench %s %llu %llu %llu %llu %llu %llu %llu %ld %s%d\n",
-	       strrchr(argv[2], '/') ? strrchr(argv[2], '/') + 1 : argv[2], now_ms() - begin,
+	       base(argv[2]), now_ms() - begin,
 	       (unsigned long long)sum.hits, (unsigned long long)sum.roots,
 	       (unsigned long long)sum.early_pairs, (unsigned long long)sum.faultin,
 	       (unsigned long long)sum.invalidate, cpu, rss,
