@@ -33,7 +33,7 @@ static const char *const nested_names[NR_NESTED_OPS] = {
 	[NESTED_EXIT] = "nested-exit",
 };
 
-#define BIT(n)	(1u << (n))
+#define ONE(n)	(1u << (n))
 
 unsigned int outcome_caps(const struct caps *c)
 {
@@ -62,13 +62,13 @@ static unsigned int allowed_in(unsigned int mask, const struct region *r, const 
 
 	/* mprotect() changes nothing about what this kernel refuses */
 	if (r && r->mapped == PS_REFUSED)
-		mask |= BIT(PS_REFUSED);
+		mask |= ONE(PS_REFUSED);
 	/* stores to a read-only memslot get no further than __gfn_to_hva_many() */
 	if (r && r->mapped == PS_ROSLOT && (op == OP_STORE || op == OP_RMW))
 		return outcome_under_stress(props, PS_ROSLOT, op, c);
 
 	for (s = 0; s < PS_NR; s++) {
-		if (!(mask & BIT(s)))
+		if (!(mask & ONE(s)))
 			continue;
 		if (s == PS_REFUSED)
 			all |= outcome_under_stress(props | P_REMAPPED | P_TAIL, PS_MAPPED, op,
@@ -81,9 +81,9 @@ static unsigned int allowed_in(unsigned int mask, const struct region *r, const 
 	 * there is one again; if that can't be written the emulator gives up
 	 * (emulator_cmpxchg_emulated(), X86EMUL_UNHANDLEABLE, 6.1 to 7.3).
 	 */
-	if (op == OP_RMW && (mask & BIT(PS_NOSLOT)) &&
-	    (mask & (BIT(PS_READONLY) | BIT(PS_HOLE) | BIT(PS_NOACCESS) | BIT(PS_POISON))))
-		all |= BIT(RES_INTERNAL);
+	if (op == OP_RMW && (mask & ONE(PS_NOSLOT)) &&
+	    (mask & (ONE(PS_READONLY) | ONE(PS_HOLE) | ONE(PS_NOACCESS) | ONE(PS_POISON))))
+		all |= ONE(RES_INTERNAL);
 	return all;
 }
 
@@ -97,7 +97,7 @@ static void states_text(unsigned int mask, char *buf, size_t len)
 		return;
 	}
 	for (s = 0; s < PS_NR; s++)
-		if (mask & BIT(s))
+		if (mask & ONE(s))
 			n += snprintf(buf + n, len - n, "%s%s", n ? ">" : "", page_state_name(s));
 }
 
@@ -208,20 +208,20 @@ static unsigned int injected(struct run *run, const struct region_place *place, 
 	if (ioctl(run->helper_fd, PFNH_INJECTED, &q) || !q.count || q.later)
 		return 0;
 	if (q.hook == PFNH_TOPUP)
-		return BIT(RES_ENOMEM);
+		return ONE(RES_ENOMEM);
 	if (!place->region || (q.hva != place->hva + off &&
 			       (!place->old_hva || q.hva != place->old_hva + off)))
 		return 0;
 	switch (q.error) {
 	case -EHWPOISON:
-		return BIT(RES_SIGBUS);
+		return ONE(RES_SIGBUS);
 	case -EINTR:
 	case -EAGAIN:
-		return BIT(RES_EINTR) | BIT(RES_EFAULT);
+		return ONE(RES_EINTR) | ONE(RES_EFAULT);
 	case 0:
 		return 0;
 	default:
-		return BIT(RES_EFAULT);
+		return ONE(RES_EFAULT);
 	}
 }
 
@@ -241,7 +241,7 @@ bool outcome_injected(struct worker *w, const struct run_outcome *o)
 	if (!w->run->errors_injected)
 		return false;
 	outcome_page(w, &place, &page);
-	if (!(injected(w->run, &place, page, o->start_ns) & BIT(o->result)))
+	if (!(injected(w->run, &place, page, o->start_ns) & ONE(o->result)))
 		return false;
 	oracle_checked(w->run, ORACLE_OUTCOME, 1);
 	count(w->run->sh, "injected-answer", run_result_names[o->result], 1);
@@ -269,7 +269,7 @@ bool outcome_delivery(struct worker *w, const struct run_outcome *o)
 	snprintf(f.expected, sizeof(f.expected), "mmio, or the access completes");
 	snprintf(f.got, sizeof(f.got), "KVM_EXIT_INTERNAL_ERROR, KVM_INTERNAL_ERROR_DELIVERY_EV ");
 	arch_describe_vcpu(w->run->vcpu[w->id], f.got + strlen(f.got), sizeof(f.got) - strlen(f.got));
-	fail(w->run->sh, ORACLE_OUTCOME, &f, mask == BIT(PS_MAPPED) ? "mapped" : NULL);
+	fail(w->run->sh, ORACLE_OUTCOME, &f, mask == ONE(PS_MAPPED) ? "mapped" : NULL);
 	return true;
 }
 
@@ -280,15 +280,15 @@ bool outcome_delivery(struct worker *w, const struct run_outcome *o)
  */
 static unsigned int allowed_emulated(unsigned int mask, const struct region *r, enum access_op op)
 {
-	unsigned int works = BIT(PS_MAPPED);
+	unsigned int works = ONE(PS_MAPPED);
 
 	if (op == OP_LOAD)
-		works |= BIT(PS_READONLY) | BIT(PS_ROSLOT);
+		works |= ONE(PS_READONLY) | ONE(PS_ROSLOT);
 	if (r->mapped != PS_MAPPED)
-		mask |= BIT(r->mapped);
+		mask |= ONE(r->mapped);
 	if (!(mask & ~works))
 		return 0;
-	return op == OP_RMW ? BIT(RES_MMIO) | BIT(RES_INTERNAL) : BIT(RES_MMIO);
+	return op == OP_RMW ? ONE(RES_MMIO) | ONE(RES_INTERNAL) : ONE(RES_MMIO);
 }
 
 bool outcome_check(struct worker *w, const struct run_outcome *o)
@@ -310,10 +310,10 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 		      allowed_in(mask, place.region, &w->run->sh->caps, op);
 	}
 	outcome_describe(w, &f, &place, mask);
-	if (mask & BIT(PS_POISON))
+	if (mask & ONE(PS_POISON))
 		oracle = ORACLE_POISON;
 
-	if (all & BIT(o->result)) {
+	if (all & ONE(o->result)) {
 		if (o->result == RES_SIGBUS && !sigbus_right(w, o, &place, page, &f))
 			return fail(w->run->sh, ORACLE_POISON, &f,
 				    o->sig_addr >> 63 ? "kernel-address" : NULL);
@@ -323,7 +323,7 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 	}
 	/* "efault-mapped": the answer, and the state that it is wrong in */
 	snprintf(f.rule, sizeof(f.rule), "%s-%s", run_result_names[o->result],
-		 !at_page ? "elsewhere" : mask & BIT(PS_NOACCESS) ? page_state_name(PS_NOACCESS) :
+		 !at_page ? "elsewhere" : mask & ONE(PS_NOACCESS) ? page_state_name(PS_NOACCESS) :
 		 page_state_name(pw_new(g->word)));
 	outcome_text(all, f.expected, sizeof(f.expected));
 	snprintf(f.got, sizeof(f.got), "%s (errno %d, exit_reason %u, suberror %u) ",
@@ -352,11 +352,11 @@ void content_report(struct worker *w)
 		snprintf(f.rule, sizeof(f.rule), "%s", rule_names[RULE_STALE]);
 	if (rep->rule == RULE_ACCESS) {
 		/* the right answer was an error: this is the outcome oracle's */
-		mask = BIT(pw_new(g->word));	/* the same before and after, says the guest */
+		mask = ONE(pw_new(g->word));	/* the same before and after, says the guest */
 		outcome_text(allowed_in(mask, place.region, &w->run->sh->caps, g->op), f.expected,
 			     sizeof(f.expected));
 		snprintf(f.got, sizeof(f.got), "the access completed (value 0x%lx)", rep->got);
-		fail(w->run->sh, mask & BIT(PS_POISON) ? ORACLE_POISON : ORACLE_OUTCOME, &f,
+		fail(w->run->sh, mask & ONE(PS_POISON) ? ORACLE_POISON : ORACLE_OUTCOME, &f,
 		     page_state_name(pw_new(g->word)));
 		return;
 	}

@@ -5,8 +5,8 @@
  *
  *	bench NAME ms hits roots early faults invalidations cpu-ms rss-kb status
  *
- * hits, roots, early: PFNH_NEAR; faults: resolutions of all vCPUs. With 0 SECONDS: once, to its end, with
- * its output and without hooks, and only
+ * hits, roots, early: PFNH_NEAR; faults: resolutions of all vCPUs. With 0 SECONDS: once, to its
+ * end, with its output and without hooks, and only
  *
  *	cost NAME ms cpu-ms rss-kb
  */
