@@ -90,6 +90,9 @@ done
 ok 'each part of it is kept' eval "(( ${steps[1]} > 0 && ${steps[2]} > ${steps[1]} && ${steps[3]} > ${steps[2]} ))"
 "$top/run.sh" bisect --continue "$tmp/d" >/dev/null 2>"$tmp/err" &
 sleep 0.5
+ok 'one at a time' is "$("$top/run.sh" bisect --continue "$tmp/d" 2>&1; echo $?)" \
+	"run.sh: bisect: another bisect is at work in $(realpath "$tmp/d")
+2"
 kill -TERM $!
 wait $! && status=0 || status=$?
 ok 'SIGTERM: 143 and what goes on' is "$status $(grep -c -e '--continue' "$tmp/err")" '143 1'

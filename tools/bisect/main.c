@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* bisect: called by run.sh. Options are checked here, before anything is built. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -324,6 +326,19 @@ static void load(struct bisect *b, const char *dir)
 	free(real);
 }
 
+/* Two at the same time would write over each other's runs. The lock is held until the end. */
+static void lock_dir(const struct bisect *b)
+{
+	char *path = format("%s/.lock", b->dir);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+
+	if (fd < 0)
+		bad("%s: %s", path, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		bad("another bisect is at work in %s", b->dir);
+	free(path);
+}
+
 static int step_command(struct bisect *b, const char *commit)
 {
 	char *word, *id;
@@ -367,12 +382,13 @@ int main(int argc, char **argv)
 		report_explain(&b, stdout);
 		return 0;
 	}
+	if (!a.again && !step_mode)
+		choose_dir(&b, a.dir);
+	lock_dir(&b);
 	if (step_mode)
 		return step_command(&b, a.commit);
-	if (!a.again) {
-		choose_dir(&b, a.dir);
+	if (!a.again)
 		say("bisect: %u commits, %s, in %s", b.h.g.nr, b.set.build, b.dir);
-	}
 	if (!state_save(&b))
 		return EXIT_FAIL;
 	return bisect_run(&b, a.only);
