@@ -42,11 +42,16 @@ static const char *nested_unsupported(struct run *run)
 	return arch_nested_unsupported();
 }
 
-/* The guest writes control blocks over stamps: not where others read those. */
+/*
+ * The guest writes control blocks over stamps: not where others read those. Nor into the helper module's
+ * pages: KVM may write to a block for a moment after the page was taken away (kvm_vcpu_map() has a
+ * reference, or 6.12 with a pfnmap nothing at all), which the canary of a retired page shows:
+ * docs/findings/s9.md.
+ */
 static bool takes_blocks(const struct run *run, const struct region *r)
 {
 	return r->mapped == PS_MAPPED && !r->ops->no_vma && !r->ops->on_disk && !r->ops->granule &&
-	       r->nr >= 2 * run->nr_vcpus;
+	       !r->ops->helper && r->nr >= 2 * run->nr_vcpus;
 }
 
 static void nested_setup(struct worker *w)
