@@ -26,7 +26,8 @@ while [ "$pair" -le "$PAIRS" ]; do
 	for vcpus in 1 2 4; do
 		echo "part $vcpus"
 		ours anon-sweep 8 "$vcpus"
-		ours anon-dontneed 3 "$vcpus"
+		ours anon-dontneed 6 "$vcpus"
+		/extra/mark 6 /extra/memslot_modification_stress_test -v "$vcpus" -i 1000000
 		/extra/demand_paging_test -v "$vcpus" -b "$((64 / vcpus))M" | grep '^Overall'
 	done
 	pair=$((pair + 1))
