@@ -110,11 +110,11 @@ END {
 		k = 2 ^ (i - 1)
 		d = median(k, "demand")
 		h = median(k, "theirs")
-		printf "| %d | %.0f | %.0f | %.2f | %d | %.1f | %.1f | %.0f |\n", k, median(k, "sweep"), d,
+		printf "| %d | %.0f | %.0f | %.2f | %d | %.1f | %.1f | %s |\n", k, median(k, "sweep"), d,
 			(d > 0 ? median(k, "sweep") / d : 0), size[i], median(k, "hits"), h,
-			(h > 0 ? median(k, "hits") / h : 0)
+			(h > 0 ? sprintf("%.0f", median(k, "hits") / h) : "")
 	}
 	print ""
 	print "The bytes are what the oracles keep for each guest page: its word and address, the last store of each vCPU,"
-	print "its last eight states and a claim."
+	print "its last eight states and a claim. A test without hits may not have come past its setup."
 }

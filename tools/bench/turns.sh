@@ -27,7 +27,7 @@ while [ "$pair" -le "$PAIRS" ]; do
 		echo "part $vcpus"
 		ours anon-sweep 8 "$vcpus"
 		ours anon-dontneed 6 "$vcpus"
-		/extra/mark 6 /extra/memslot_modification_stress_test -v "$vcpus" -i 1000000
+		/extra/mark 6 /extra/memslot_modification_stress_test -v "$vcpus" -b "$((2048 / vcpus))M" -i 1000000
 		/extra/demand_paging_test -v "$vcpus" -b "$((64 / vcpus))M" | grep '^Overall'
 	done
 	pair=$((pair + 1))
