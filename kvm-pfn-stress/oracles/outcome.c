@@ -227,13 +227,14 @@ static unsigned int injected(struct run *run, const struct region_place *place, 
 
 bool outcome_injected(struct worker *w, const struct run_outcome *o)
 {
+	uint64_t alloc_fails = atomic_load(&w->ws->alloc_fails_ns);
 	struct failure f = { 0 };
 	struct region_place place;
 	unsigned int page = 0;
 
 	/* any allocation on the way: for page tables, or (GUP: -ENOMEM) for the page itself */
-	if ((o->result == RES_ENOMEM || o->result == RES_EFAULT) &&
-	    atomic_load(&w->ws->alloc_fails_ns) >= o->start_ns) {
+	if ((o->result == RES_ENOMEM || o->result == RES_EFAULT) && alloc_fails &&
+	    alloc_fails >= o->start_ns) {
 		oracle_checked(w->run, ORACLE_OUTCOME, 1);
 		count(w->run->sh, "injected-answer", run_result_names[o->result], 1);
 		return true;
