@@ -294,11 +294,6 @@ run_child() {
 	"$@" </dev/null >&2 &
 	child=$!
 	set +m
-	# A signal that comes just before bash blocks in wait is seen when wait ends: it ends soon.
-	while kill -0 "$child" 2>/dev/null; do
-		sleep 0.1 &
-		wait "$!" || true
-	done
 	wait "$child" || status=$?
 	child=
 	return "$status"
