@@ -112,7 +112,8 @@ in_first_build() { # SIGNAL EXIT GROUP
 	chmod +x "$tree/tools/vm/packages.sh"
 	rm -f "$tmp/in-packages"
 	set -m
-	PFN_CACHE=$tmp/slow-cache "$tree/run.sh" >"$tmp/out" 2>"$tmp/err" </dev/null &
+	# in the background of a script SIGINT is ignored, and a shell can't trap what was when it began
+	PFN_CACHE=$tmp/slow-cache env --default-signal "$tree/run.sh" >"$tmp/out" 2>"$tmp/err" </dev/null &
 	pid=$!
 	set +m
 	until_true [ -e "$tmp/in-packages" ]
