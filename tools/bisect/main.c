@@ -249,6 +249,15 @@ static bool only_modules(struct bisect *b)
 	return only;
 }
 
+/* Of the commit that was given as bad: the same question is asked with the same runs. */
+static unsigned long first_seed(const struct settings *s)
+{
+	char digits[6];
+
+	snprintf(digits, sizeof(digits), "%s", s->tips.item[0]);
+	return strtoul(digits, NULL, 16) + 1;
+}
+
 static void check(struct bisect *b, struct arguments *a)
 {
 	struct settings *s = &b->set;
@@ -285,7 +294,7 @@ static void check(struct bisect *b, struct arguments *a)
 		   build_apart(b) && sysconf(_SC_NPROCESSORS_ONLN) >= 3L * s->parallel;
 	b->seed = s->seed;
 	if (!s->seed)
-		s->seed = time(NULL) % 100000 + 1;
+		s->seed = first_seed(s);
 }
 
 static void choose_dir(struct bisect *b, const char *dir)
