@@ -62,7 +62,7 @@ ok 'it replays' like "$tmp/d/report.txt" '^Replay: ./run.sh'
 ok 'the culprit failed again' like "$tmp/d/report.txt" 'failed again$'
 ok 'its parent is clean for long enough' like "$tmp/d/report.txt" 'clean for [0-9]+ seconds, [0-9]+ were needed'
 ok 'the revert is clean' like "$tmp/d/report.txt" 'without it is clean for'
-ok 'HTML' like "$tmp/d/report.html" '<rect .*<title>[0-9a-f]{12} (0\.99|1\.0)'
+ok 'HTML' like "$tmp/d/report.html" '<rect .*<title>[0-9a-f]{12} (0\.9999|1\.0000)'
 ok 'the repository is untouched' is "$(git -C "$dir" status --porcelain; git -C "$dir" for-each-ref | wc -l)" 1
 run bisect --explain "$tmp/d"
 ok 'explains' like "$tmp/out" '^Last choice: .* bits in '

@@ -78,7 +78,7 @@ else
 	ok 'an easy one' find_it stale-unmap pfnmap-fault 'content/stale/* outcome/access-completed/*'
 	# a stale mapping that meets the right one ends in BUG(), too: half a minute until one of the two
 	ok 'one that takes a while' find_it stale-unmap-rarely pfnmap-fault \
-		'content/* canary/* outcome/access-completed/* kernel-log/bug/*handle_changed_spte'
+		'content/* canary/* outcome/access-completed/* kernel-log/bug/*/handle_changed_spte'
 	ok 'an unrelated bug in the range' find_it retry-ignored+page-ref-leak mixedmap 'content/stale/*'
 	ok 'a fix' find_it stale-unmap pfnmap-fault 'content/stale/* outcome/access-completed/*' --find-fix
 fi
