@@ -264,6 +264,25 @@ static void add_guest(struct run *run)
 			run->worker[v]->consumer->setup(run->worker[v]);
 }
 
+/* What the guests counted since the last time: minima of a scenario are looked at while it runs. */
+static void count_guests(struct run *run)
+{
+	unsigned int v, i;
+
+	for (v = 0; v < run->nr_vcpus; v++) {
+		const char *g = (const char *)&run->ctl->vcpu[v];
+		struct worker *w = run->worker[v];
+
+		for (i = 0; i < MAX_GUEST_COUNTS && w->consumer->counts[i].name; i++) {
+			uint64_t now = *(const volatile uint64_t *)(g + w->consumer->counts[i].offset);
+
+			count(run->sh, w->consumer->name, w->consumer->counts[i].name,
+			      now - w->counted[i]);
+			w->counted[i] = now;
+		}
+	}
+}
+
 static void collect(struct run *run)
 {
 	struct shared *sh = run->sh;
@@ -320,6 +339,7 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 		}
 		usleep(LOOK_MS * 1000);
 		near_collect(run);
+		count_guests(run);
 	}
 	explore_stop(run);
 	__atomic_store_n(&run->ctl->pause, 1, __ATOMIC_SEQ_CST);
@@ -330,6 +350,7 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 	rcu_thread_online();
 
 	near_collect(run);
+	count_guests(run);
 	collect(run);
 	for (i = 0; i < run->nr_workers; i++)
 		if (run->worker[i]->injector && run->worker[i]->injector->stop)

@@ -59,9 +59,16 @@ struct backing_ops {
 struct kvm_vm;
 struct run_outcome;
 
+/* A number that the guest counts: counts.CONSUMER.NAME of the result. */
+struct guest_count {
+	const char *name;
+	size_t offset;			/* of a uint64_t in struct guest_vcpu */
+};
+
 struct consumer_ops {
 	const char *name;
 	const char *describe;
+	struct guest_count counts[MAX_GUEST_COUNTS];
 	/* NULL, or why it can't run here. Main thread, before there is a VM. */
 	const char *(*unsupported)(struct run *run);
 	/* Main thread: the VM has no vCPUs and no regions yet. */

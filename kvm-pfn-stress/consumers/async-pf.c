@@ -52,13 +52,9 @@ static void stray_token(struct worker *w, const struct guest_async *a)
 static void async_pf_run(struct worker *w)
 {
 	const struct guest_async *a = &w->run->ctl->vcpu[w->id].async;
-	struct shared *sh = w->run->sh;
 
 	vcpu_loop(w, 0, NULL);
 	oracle_checked(w->run, ORACLE_OUTCOME, a->ready);
-	count(sh, "async-pf", "missing", a->missing);
-	count(sh, "async-pf", "ready", a->ready);
-	count(sh, "async-pf", "skipped", a->skipped);
 	if (a->stray)
 		stray_token(w, a);
 }
@@ -66,6 +62,11 @@ static void async_pf_run(struct worker *w)
 const struct consumer_ops consumer_async_pf = {
 	.name = "async-pf",
 	.describe = "vCPUs that go on while a page is brought in, and are told when it is there",
+	.counts = {
+		{ "missing", offsetof(struct guest_vcpu, async.missing) },
+		{ "ready", offsetof(struct guest_vcpu, async.ready) },
+		{ "skipped", offsetof(struct guest_vcpu, async.skipped) },
+	},
 	.unsupported = async_pf_unsupported,
 	.setup = async_pf_setup,
 	.run = async_pf_run,

@@ -135,15 +135,13 @@ static void nested_turn(struct worker *w)
 
 static void nested_run(struct worker *w)
 {
-	struct guest_vcpu *g = &w->run->ctl->vcpu[w->id];
-
 	vcpu_loop(w, L2_ACCESSES, nested_turn);
-	count(w->run->sh, "nested", "run", g->nested.runs);
 }
 
 const struct consumer_ops consumer_nested = {
 	.name = "nested",
 	.describe = "nested guests that touch the pages, run from control blocks in test pages",
+	.counts = { { "run", offsetof(struct guest_vcpu, nested.runs) } },
 	.unsupported = nested_unsupported,
 	.setup = nested_setup,
 	.exit = nested_exit,

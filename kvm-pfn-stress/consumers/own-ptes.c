@@ -24,12 +24,12 @@ static void own_ptes_setup(struct worker *w)
 static void own_ptes_run(struct worker *w)
 {
 	vcpu_loop(w, 0, NULL);
-	count(w->run->sh, "own-ptes", "changed", w->run->ctl->vcpu[w->id].windows);
 }
 
 const struct consumer_ops consumer_own_ptes = {
 	.name = "own-ptes",
 	.describe = "vCPUs whose guest rewrites the page table entries of the pages",
+	.counts = { { "changed", offsetof(struct guest_vcpu, windows) } },
 	.setup = own_ptes_setup,
 	.run = own_ptes_run,
 };

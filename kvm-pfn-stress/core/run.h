@@ -24,6 +24,7 @@
 #define MAX_KNOWN	48	/* of them; what is new always finds a place */
 #define MAX_POISON	1024
 #define MAX_COUNTERS	128
+#define MAX_GUEST_COUNTS 4
 #define MAX_UNDO	32
 #define NR_EXPLORERS	8
 #define RING_OPS	2048	/* a power of two */
@@ -225,7 +226,9 @@ struct worker {
 	uint64_t target;	/* the address behind a fault that waits for this one; or 0 */
 	pthread_t thread;
 	struct rng rng;
-	uint64_t entered_ns;	/* vCPUs: when the last KVM_RUN was called */
+	/* vCPUs */
+	uint64_t entered_ns;	/* when the last KVM_RUN was called */
+	uint64_t counted[MAX_GUEST_COUNTS];	/* of the consumer's counts, so far; main thread */
 	void *priv;		/* the plug-in's */
 };
 
