@@ -50,6 +50,8 @@ again() {
 }
 
 state() { jq -r "$1" "$tmp/d/state.json"; }
+evidence() { [[ -e $tmp/d/state.json ]] && state '.evidence | length' || echo 0; }
+grown() { (($(evidence) > $1)); } # THAN
 found() { is "$status" 0 && is "$(state .verdict | cut -d' ' -f1)" "$(nth "$1")"; }
 
 repo plain 64 40:bad=30
@@ -83,14 +85,14 @@ for i in 1 2 3; do
 	args=(--git "$dir" --dir "$tmp/d" --build "$tmp/build-plain" --scenario pass --good "$(nth 1)" --bad main --seed 7)
 	((i == 1)) || args=(--continue "$tmp/d")
 	"$top/run.sh" bisect "${args[@]}" >/dev/null 2>&1 &
-	sleep 0.9
+	wait_for grown "$((i > 1 ? steps[i - 1] : 0))"
 	kill -KILL $! 2>/dev/null
 	wait $! 2>/dev/null
-	steps[i]=$(state '.evidence | length')
+	steps[i]=$(evidence)
 done
 ok 'each part of it is kept' eval "(( ${steps[1]} > 0 && ${steps[2]} > ${steps[1]} && ${steps[3]} > ${steps[2]} ))"
 "$top/run.sh" bisect --continue "$tmp/d" >/dev/null 2>"$tmp/err" &
-sleep 0.5
+wait_for grown "${steps[3]}"
 ok 'one at a time' is "$("$top/run.sh" bisect --continue "$tmp/d" 2>&1; echo $?)" \
 	"run.sh: bisect: another bisect is at work in $(realpath "$tmp/d")
 2"

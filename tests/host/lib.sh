@@ -27,6 +27,15 @@ ok() {
 	fi
 }
 
+wait_for() { # COMMAND...: at most a minute
+	local i
+	for ((i = 0; i < 600; i++)); do
+		! "$@" || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
 skip() { # NAME REASON
 	cases=$((cases + 1))
 	echo "# $2"
