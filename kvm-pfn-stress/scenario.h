@@ -35,7 +35,7 @@ struct scenario {
 	unsigned long long min_faults;
 	unsigned long long min_injections;
 	unsigned long long min_hits;
-	struct scenario_item min_counts[MAX_MIN_COUNTS];	/* KIND-NAME of a counter of the result */
+	struct scenario_item min_counts[MAX_MIN_COUNTS];	/* KIND-NAME in the result */
 	unsigned int nr_min_counts;
 	bool own_boot;
 	char params[160];		/* of kernel modules: MODULE.NAME=VALUE, between single blanks */

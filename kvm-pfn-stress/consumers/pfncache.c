@@ -54,12 +54,9 @@ static void pfncache_setup(struct worker *w)
 static void describe(struct worker *w, struct region *r, unsigned int page, const char *how,
 		     struct failure *f)
 {
-	snprintf(f->backing, sizeof(f->backing), "%s", r->ops->name);
-	snprintf(f->state, sizeof(f->state), "%s", page_state_name(pw_new(page_word(r, page))));
+	region_failure(f, r, page);
 	snprintf(f->thread, sizeof(f->thread), "%s", w->ws->name);
 	snprintf(f->op, sizeof(f->op), "%s", how);
-	f->gpa = r->gpa + page * GUEST_PAGE_SIZE;
-	f->hva = region_hva(r) + page * GUEST_PAGE_SIZE;
 }
 
 /* A write by KVM: it works on mapped pages, and on no others. */
@@ -171,7 +168,7 @@ static void send_event(struct worker *w)
 	if (pthread_mutex_trylock(&shared_info))
 		return;
 	r = shared_region;
-	if (r && !atomic_exchange_explicit(&r->claimed[shared_page], 1, memory_order_acquire)) {
+	if (r && region_claim_page(r, shared_page)) {
 		send_when_quiet(w, r, shared_page);
 		region_release(r, shared_page, 1);
 	} else {

@@ -98,11 +98,9 @@ static uint64_t my_cpu_ns(void)
 static void describe(struct worker *w, const struct prefault *p, unsigned int page,
 		     struct failure *f)
 {
-	snprintf(f->backing, sizeof(f->backing), "%s", p->r->ops->name);
+	region_failure(f, p->r, page);
 	snprintf(f->thread, sizeof(f->thread), "%s", w->ws->name);
 	snprintf(f->op, sizeof(f->op), "prefault");
-	f->gpa = p->r->gpa + page * GUEST_PAGE_SIZE;
-	f->hva = region_hva(p->r) + page * GUEST_PAGE_SIZE;
 }
 
 /* Pages that were done must have been there at some time during the call. */

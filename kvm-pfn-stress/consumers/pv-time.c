@@ -44,11 +44,6 @@ static uint64_t offset(struct worker *w, enum time time)
 	return time == TIME_CLOCK ? CLOCK_OFF(w->id) : STEAL_OFF(w->id);
 }
 
-static bool claim(struct region *r, unsigned int page)
-{
-	return !atomic_exchange_explicit(&r->claimed[page], 1, memory_order_acquire);
-}
-
 /* Whatever the page is: KVM takes any address. Whether it can write there is known of a claimed one. */
 static void move(struct worker *w, enum time time)
 {
@@ -59,7 +54,7 @@ static void move(struct worker *w, enum time time)
 
 	if (r->ops->no_vma)
 		return;
-	claimed = claim(r, page);
+	claimed = region_claim_page(r, page);
 	record_op(w, time_names[time], gpa, 1);
 	count(w->run->sh, time_names[time], r->ops->name, 1);
 	if (time == TIME_CLOCK)
@@ -79,12 +74,9 @@ static void stale(struct worker *w, enum time time, const struct place *p)
 	struct failure f = { 0 };
 
 	snprintf(f.rule, sizeof(f.rule), "time-in-stale-page");
-	snprintf(f.backing, sizeof(f.backing), "%s", p->r->ops->name);
-	snprintf(f.state, sizeof(f.state), "%s", page_state_name(pw_new(p->word)));
+	region_failure(&f, p->r, p->page);
 	snprintf(f.thread, sizeof(f.thread), "%s", w->ws->name);
 	snprintf(f.op, sizeof(f.op), "%s", time_names[time]);
-	f.gpa = p->r->gpa + p->page * GUEST_PAGE_SIZE;
-	f.hva = region_hva(p->r) + p->page * GUEST_PAGE_SIZE;
 	snprintf(f.expected, sizeof(f.expected), "KVM_RUN writes %s there", time_names[time]);
 	snprintf(f.got, sizeof(f.got), "version %u as before it, page word 0x%lx", p->version, p->word);
 	fail(w->run->sh, ORACLE_CONTENT, &f, NULL);
@@ -118,7 +110,7 @@ static void pv_time_turn(struct worker *w)
 
 		if (!rng_below(&w->rng, MOVE_ODDS)) {
 			move(w, time);
-		} else if (p->r && claim(p->r, p->page)) {
+		} else if (p->r && region_claim_page(p->r, p->page)) {
 			look(w, time, p);
 			region_release(p->r, p->page, 1);
 		} else {

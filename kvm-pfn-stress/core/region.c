@@ -315,10 +315,15 @@ void region_move(struct region *r, uint64_t hva)
 	free(old);
 }
 
+bool region_claim_page(struct region *r, unsigned int page)
+{
+	return !atomic_exchange_explicit(&r->claimed[page], 1, memory_order_acquire);
+}
+
 static bool claim_range(struct region *r, unsigned int first, unsigned int nr, unsigned int *got)
 {
 	for (*got = 0; *got < nr; (*got)++)
-		if (atomic_exchange_explicit(&r->claimed[first + *got], 1, memory_order_acquire))
+		if (!region_claim_page(r, first + *got))
 			return false;
 	return true;
 }
@@ -489,4 +494,12 @@ unsigned int page_states(struct region *r, unsigned int page, uint64_t w1, uint6
 		mask |= 1u << pw_old(w) | 1u << pw_new(w);
 	}
 	return mask;
+}
+
+void region_failure(struct failure *f, struct region *r, unsigned int page)
+{
+	snprintf(f->backing, sizeof(f->backing), "%s", r->ops->name);
+	snprintf(f->state, sizeof(f->state), "%s", page_state_name(pw_new(page_word(r, page))));
+	f->gpa = r->gpa + page * GUEST_PAGE_SIZE;
+	f->hva = region_hva(r) + page * GUEST_PAGE_SIZE;
 }

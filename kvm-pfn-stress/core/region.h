@@ -160,6 +160,9 @@ unsigned int region_claim(struct region *r, struct rng *rng, unsigned int max, u
 unsigned int region_claim_at(struct region *r, struct rng *rng, unsigned int at, unsigned int max,
 			     unsigned int *first);
 
+/* Claim this page. Return: false when it is taken. */
+bool region_claim_page(struct region *r, unsigned int page);
+
 /* Claim all pages of all regions of @r's memslot, or none: false. @r is the first of them. */
 bool region_claim_all(struct region *r);
 void region_release_all(struct region *r);
@@ -204,5 +207,8 @@ void pages_fill(struct region *r, unsigned int first, unsigned int nr);
 unsigned int page_states(struct region *r, unsigned int page, uint64_t w1, uint64_t w2);
 
 const char *page_state_name(enum page_state s);
+
+/* What the failure is about: backing, state, gpa and hva of this page, as they are now. */
+void region_failure(struct failure *f, struct region *r, unsigned int page);
 
 #endif /* CORE_REGION_H */

@@ -52,8 +52,8 @@ struct region *inject_claim(struct worker *w, unsigned int max, unsigned int *fi
 			    unsigned int *nr, bool (*fits)(const struct region *r))
 {
 	struct run *run = w->run;
-	struct region *r = run->region[rng_below(&w->rng, run->nr_regions)];
-	unsigned int at = 0;
+	struct region *r = NULL;
+	unsigned int i, fitting = 0, at = 0;
 
 	w->aims = true;
 	if (atomic_load(&run->aim) && rng_below(&w->rng, w->target ? 8 : 2) && aim_at(w, &r, &at) &&
@@ -64,9 +64,11 @@ struct region *inject_claim(struct worker *w, unsigned int max, unsigned int *fi
 		*nr = region_claim_at(r, &w->rng, at, max, first);
 		return *nr ? r : NULL;
 	}
-	if (fits && !fits(r))
-		r = run->region[rng_below(&w->rng, run->nr_regions)];
-	if (fits && !fits(r))
+	/* any of those that fit, with the same chance */
+	for (i = 0; i < run->nr_regions; i++)
+		if ((!fits || fits(run->region[i])) && !rng_below(&w->rng, ++fitting))
+			r = run->region[i];
+	if (!fitting)
 		return NULL;
 	*nr = region_claim(r, &w->rng, max, first);
 	return *nr ? r : NULL;
@@ -181,16 +183,13 @@ static void unanswered(struct worker *w, struct region *r, unsigned int v)
 	struct failure f = { 0 };
 
 	snprintf(f.rule, sizeof(f.rule), "unanswered-%s", page_state_name(s));
-	snprintf(f.backing, sizeof(f.backing), "%s", r->ops->name);
+	region_failure(&f, r, page);
 	snprintf(f.thread, sizeof(f.thread), "%s", w->run->sh->worker[v].name);
 	snprintf(f.op, sizeof(f.op), "%s", g->op < OP_NR ? ops[g->op] : "-");
-	snprintf(f.state, sizeof(f.state), "%s", page_state_name(s));
 	snprintf(f.expected, sizeof(f.expected),
 		 "an answer: KVM_RUN returns or the access completes");
 	snprintf(f.got, sizeof(f.got), "one access took more than %llu ms of CPU time",
 		 UNANSWERED_CPU_NS / 1000000);
-	f.gpa = r->gpa + page * GUEST_PAGE_SIZE;
-	f.hva = region_hva(r) + page * GUEST_PAGE_SIZE;
 	fail(w->run->sh, s == PS_POISON ? ORACLE_POISON : ORACLE_OUTCOME, &f, NULL);
 }
 
@@ -291,14 +290,11 @@ void inject_written(struct worker *w, struct region *r, unsigned int page, const
 	struct failure f = { 0 };
 
 	snprintf(f.rule, sizeof(f.rule), "%s", rule);
-	snprintf(f.backing, sizeof(f.backing), "%s", r->ops->name);
+	region_failure(&f, r, page);
 	snprintf(f.thread, sizeof(f.thread), "%s", w->ws->name);
-	snprintf(f.state, sizeof(f.state), "%s", page_state_name(pw_new(page_word(r, page))));
 	snprintf(f.expected, sizeof(f.expected), "0x%016lx at offset 0x%x, as before", want, off);
 	snprintf(f.got, sizeof(f.got), "0x%016lx (page %u gen %u writer %u)", got, stamp_page(got),
 		 stamp_gen(got), stamp_writer(got));
-	f.gpa = r->gpa + page * GUEST_PAGE_SIZE;
-	f.hva = region_hva(r) + page * GUEST_PAGE_SIZE;
 	fail(w->run->sh, ORACLE_CANARY, &f, NULL);
 }
 

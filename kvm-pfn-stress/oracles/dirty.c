@@ -134,16 +134,13 @@ static void missing(const struct dirty_track *t, unsigned int v, unsigned int pa
 	struct failure f = { 0 };
 
 	snprintf(f.rule, sizeof(f.rule), "page-missing");
-	snprintf(f.backing, sizeof(f.backing), "%s", r->ops->name);
-	snprintf(f.state, sizeof(f.state), "%s", page_state_name(pw_new(page_word(r, page))));
+	region_failure(&f, r, page);
 	snprintf(f.thread, sizeof(f.thread), "vcpu%u", v);
 	snprintf(f.op, sizeof(f.op), "%s", how);
 	snprintf(f.expected, sizeof(f.expected), "the page in the log: the guest stored to it");
 	snprintf(f.got, sizeof(f.got),
 		 "not there; access %u stored 0x%016lx, log cleared before %lu, read after %lu",
 		 (unsigned int)(uint16_t)(now >> 8), now, t->seq[v] + 1, t->seq_before[v]);
-	f.gpa = r->gpa + page * GUEST_PAGE_SIZE;
-	f.hva = region_hva(r) + page * GUEST_PAGE_SIZE;
 	fail(r->run->sh, ORACLE_DIRTY_LOG, &f, NULL);
 }
 

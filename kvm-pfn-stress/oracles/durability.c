@@ -25,12 +25,9 @@ static void lost(struct region *r, unsigned int page, unsigned int word, uint64_
 	struct failure f = { 0 };
 
 	snprintf(f.rule, sizeof(f.rule), "not-on-disk");
-	snprintf(f.backing, sizeof(f.backing), "%s", r->ops->name);
-	snprintf(f.state, sizeof(f.state), "%s", page_state_name(pw_new(page_word(r, page))));
+	region_failure(&f, r, page);
 	snprintf(f.expected, sizeof(f.expected), "0x%016lx in word %u of page %u", want, word, page);
 	snprintf(f.got, sizeof(f.got), "0x%016lx", got);
-	f.gpa = r->gpa + page * GUEST_PAGE_SIZE;
-	f.hva = region_hva(r) + page * GUEST_PAGE_SIZE;
 	fail(r->run->sh, ORACLE_DURABILITY, &f, NULL);
 }
 

@@ -97,12 +97,9 @@ static void wrong(struct region *r, unsigned int first, unsigned int nr, long lo
 	struct failure f = { 0 };
 
 	snprintf(f.rule, sizeof(f.rule), "%s", rule);
-	snprintf(f.backing, sizeof(f.backing), "%s", r->ops->name);
-	snprintf(f.state, sizeof(f.state), "%s", page_state_name(pw_new(page_word(r, first))));
+	region_failure(&f, r, first);
 	snprintf(f.expected, sizeof(f.expected), "no huge mapping of these %u pages", nr);
 	snprintf(f.got, sizeof(f.got), "%lld of 2 MiB", got);
-	f.gpa = r->gpa + first * GUEST_PAGE_SIZE;
-	f.hva = region_hva(r) + first * GUEST_PAGE_SIZE;
 	fail(r->run->sh, ORACLE_LEVEL, &f, NULL);
 }
 

@@ -232,7 +232,10 @@ bool outcome_injected(struct worker *w, const struct run_outcome *o)
 	struct region_place place;
 	unsigned int page = 0;
 
-	/* any allocation on the way: for page tables, or (GUP: -ENOMEM) for the page itself */
+	/*
+	 * Any allocation on the way: for page tables, or (GUP: -ENOMEM) for the page itself. Which of
+	 * them failed is not known, one in five does: every error in that time counts as theirs.
+	 */
 	if ((o->result == RES_ENOMEM || o->result == RES_EFAULT) && alloc_fails &&
 	    alloc_fails >= o->start_ns) {
 		oracle_checked(w->run, ORACLE_OUTCOME, 1);

@@ -76,11 +76,8 @@ static void check_page(struct region *r, unsigned int page)
 	if (!diff)
 		return;
 	snprintf(f.rule, sizeof(f.rule), diff > 0 ? "reference-leak" : "reference-underflow");
-	snprintf(f.backing, sizeof(f.backing), "%s", r->ops->name);
+	region_failure(&f, r, page);
 	snprintf(f.expected, sizeof(f.expected), "only the references that mappings explain");
-	snprintf(f.state, sizeof(f.state), "%s", page_state_name(pw_new(page_word(r, page))));
-	f.gpa = r->gpa + page * GUEST_PAGE_SIZE;
-	f.hva = region_hva(r) + page * GUEST_PAGE_SIZE;
 	f.pfn = pfn;
 	fail(r->run->sh, ORACLE_REFCOUNT, &f, NULL);
 }
