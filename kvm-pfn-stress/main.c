@@ -452,6 +452,17 @@ static unsigned int exposures(const struct scenario *sc, const struct totals *t,
 	return 3 + i;
 }
 
+/* Something failed that is no known issue: the scenario ends, whatever it has done by then. */
+static bool failed(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < sh->nr_failures; i++)
+		if (!sh->failure[i].known[0])
+			return true;
+	return false;
+}
+
 /*
  * Its time is over, and it did what it is there for. On a busy host the first injection of a short
  * slot can take longer than the slot: it goes on for a while then, rather than fail.
@@ -463,7 +474,7 @@ static bool over(const struct scenario *sc, const struct totals *t, uint64_t sta
 	unsigned int i, nr;
 
 	if (now < end || now - end >= 3 * slot || now - end >= LATE_MS * 1000000ull ||
-	    sc->outcomes[0] || sh->nr_failures)
+	    sc->outcomes[0] || failed())
 		return now >= end;
 	nr = exposures(sc, t, t->faults + proc_number("/sys/kernel/debug/kvm/pf_taken", 0),
 		       slot / 1000000, x);
@@ -844,7 +855,7 @@ static enum verdict run_scenario(const struct scenario *sc, unsigned int index, 
 		resources_check(sh);
 	if (sc->outcomes[0])
 		count_cells(sc);
-	else if (!sh->skip_reason[0] && !sh->nr_failures && !interrupted)
+	else if (!sh->skip_reason[0] && !failed() && !interrupted)
 		check_exposure(sc, &t, slot_ms);
 
 	for (i = 0; i < sh->nr_failures; i++) {

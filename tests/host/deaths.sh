@@ -22,6 +22,8 @@ check() { ok "$1 $2 ${5-}" judged "$@"; }
 check skip skip 0 1
 check fail fail 1 1 content/stale-read/anon/load
 check known pass 0 1 outcome/efault-mapped/pfnmap-fault/load/zap-overlap
+check known-no-result fail 1 1 suite/no-result/-/-
+check known-skip skip 0 1 outcome/efault-mapped/pfnmap-fault/load/zap-overlap
 check known-and-not fail 1 1 outcome/efault-mapped/pfnmap-fault/load
 check expired fail 1 1 content/lost-store/anon/store
 check silent-fail fail 1 1 suite/unexplained/-/-

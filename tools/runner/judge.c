@@ -407,6 +407,23 @@ static void look_at_console(struct run *run, struct srun *s)
 	free(text);
 }
 
+static const char *known_id_of(const struct run *run, json_t *failure)
+{
+	return known_match(run->known, get_text(failure, "fingerprint"), run->kernel_release,
+			   time(NULL));
+}
+
+static bool has_new_failure(const struct run *run, const struct srun *s)
+{
+	json_t *f;
+	size_t i;
+
+	json_array_foreach(s->failures, i, f)
+		if (!known_id_of(run, f))
+			return true;
+	return false;
+}
+
 /* An oracle that says fail without a failure, a pass that nothing ran for: no silent pass. */
 static void look_for_gaps(struct run *run, struct srun *s)
 {
@@ -422,12 +439,13 @@ static void look_for_gaps(struct run *run, struct srun *s)
 	if (s->said != VERDICT_NONE && s->said != VERDICT_SKIP && cells_count(s, VERDICT_NONE))
 		judge_add_failure(run, s, "suite", "no-result", "", "a result of each cell",
 				  "none");
-	if (json_array_size(s->failures))
+	if (has_new_failure(run, s))
 		return;
 	if (s->said == VERDICT_NONE)
 		judge_add_failure(run, s, "suite", "no-result", "", "a result of the scenario",
 				  "none");
-	else if (s->said == VERDICT_FAIL || cells_count(s, VERDICT_FAIL))
+	else if ((s->said == VERDICT_FAIL || cells_count(s, VERDICT_FAIL)) &&
+		 !json_array_size(s->failures))
 		judge_add_failure(run, s, "suite", "unexplained", "",
 				  "a failure event before the verdict", "none");
 	else if (s->said == VERDICT_PASS && s->conf.min_faults && !s->faults)
@@ -436,15 +454,13 @@ static void look_for_gaps(struct run *run, struct srun *s)
 
 static void match_known(struct run *run, struct srun *s)
 {
-	time_t now = time(NULL);
 	json_t *f;
 	size_t i;
 
 	cells_match_known(run, s);
 	s->known = 0;
 	json_array_foreach(s->failures, i, f) {
-		const char *id = known_match(run->known, get_text(f, "fingerprint"),
-					     run->kernel_release, now);
+		const char *id = known_id_of(run, f);
 
 		if (!id)
 			continue;
@@ -472,9 +488,9 @@ static enum verdict decide(const struct srun *s)
 {
 	if (cells_count(s, VERDICT_FAIL))
 		return VERDICT_FAIL;
-	if (json_array_size(s->failures))
-		return json_array_size(s->failures) > s->known ? VERDICT_FAIL : VERDICT_PASS;
-	return s->said;
+	if (json_array_size(s->failures) > s->known)
+		return VERDICT_FAIL;
+	return s->known && s->said == VERDICT_FAIL ? VERDICT_PASS : s->said;
 }
 
 static void report(struct run *run, struct srun *s)
