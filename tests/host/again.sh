@@ -20,6 +20,23 @@ ok 'not with --fail-fast' is "$(json '[.scenarios[] | select(.repeat)] | length'
 stress --scenario trouble --modules "$(mkdir -p "$tmp/m" && : >"$tmp/m/kvm.ko" && echo "$tmp/m")" --repeat 1
 ok 'with the same modules' is "$(jq -r .options.modules "$tmp/results/repeat/trouble-1/result.json")" "$tmp/m"
 
+
+# ---- replay: as it was, but for what is given ----
+stress --scenario fail --scenario pass --modules "$tmp/m"
+cp -r "$tmp/results" "$tmp/first"
+options() { json '.options | [.modules, .kernel, .duration_ms, .fail_fast, (.scenarios | join("+"))] | map(tostring) | join(" ")'; }
+replay() {
+	rm -rf "$tmp/results"
+	"$top/run.sh" replay "$tmp/first" --results "$tmp/results" --repeat 0 "$@" >"$tmp/out" 2>"$tmp/err"
+}
+replay
+ok 'replay: what failed, in its time' is "$(options)" "$tmp/m 6.12.117 $(jq '.scenarios[0].budget_ms' "$tmp/first/result.json") false fail"
+mkdir "$tmp/m2" && : >"$tmp/m2/kvm.ko"
+replay --modules "$tmp/m2" --duration 2m --fail-fast --scenario pass
+ok 'replay: options count' is "$(options)" "$tmp/m2 6.12.117 120000 true pass"
+replay --kernel 7.3
+ok 'replay: another kernel has no use for these modules' is "$(json '.options.modules // ""')" ''
+
 # ---- the stack ----
 stress --scenario panic
 stack() { json '.scenarios[0].failures[0].stack'; }
@@ -97,4 +114,24 @@ resume
 ok 'resume: the machine died: charged to the scenario that ran' is \
 	"$status $(json '[.scenarios[] | .verdict, .failures[].fingerprint] | join(" ")')" '1 pass fail suite/exit/-/- pass'
 ok 'resume: that too, judged again' judged
+at_work() { # while somebody holds the directory
+	exec 9<"$tmp/cut"
+	flock -n 9
+	"$top/run.sh" resume "$tmp/cut" >"$tmp/out" 2>"$tmp/err"
+	status=$?
+	exec 9<&-
+	is "$status" 2 && like "$tmp/err" 'another run is at work there'
+}
+ok 'resume: not while that run is at work' at_work
+no_kernel() {
+	cp -r "$tmp/cut" "$tmp/cut-2"
+	jq '.options.kernel = "9.9"' "$tmp/cut/result.json" >"$tmp/cut-2/result.json"
+	"$top/run.sh" resume "$tmp/cut-2" >"$tmp/out" 2>"$tmp/err"
+	is "$? $(jq "[.verdict, .exit] | tostring" "$tmp/cut-2/result.json")" '2 "[\"none\",null]"'
+}
+ok 'resume: a kernel that has gone costs no results' no_kernel
+no_scenarios() {
+	! "$top/run.sh" resume "$tmp/cut" --scenario pass >"$tmp/out" 2>"$tmp/err" && like "$tmp/err" 'is not for it'
+}
+ok 'resume: it takes no scenarios' no_scenarios
 finish

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -52,22 +53,27 @@ static const struct option options[] = {
 };
 
 static const char *replay_dir, *resume_dir, *judge_dir;
+static bool kernel_given;
 
 static bool parse_options(struct run *run, int argc, char **argv)
 {
+	size_t nr_scenarios = 0, nr_explorers = 0;
 	struct options *o = &run->opt;
+	char **scenarios, **explorers;
 	int opt;
 
-	o->scenarios = calloc(argc, sizeof(*o->scenarios));
-	o->explorers = calloc(argc, sizeof(*o->explorers));
+	/* lists that are given replace those of an old run (load_old()) */
+	scenarios = calloc(argc, sizeof(*scenarios));
+	explorers = calloc(argc, sizeof(*explorers));
+	optind = 1;
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		unsigned long long number = optarg ? strtoull(optarg, NULL, 10) : 0;
 
 		switch (opt) {
 		case OPT_TOP: run->top = optarg; break;
 		case OPT_DURATION: o->duration_ms = number; break;
-		case OPT_SCENARIO: o->scenarios[o->nr_scenarios++] = optarg; break;
-		case OPT_KERNEL: o->kernel = optarg; break;
+		case OPT_SCENARIO: scenarios[nr_scenarios++] = optarg; break;
+		case OPT_KERNEL: o->kernel = optarg; kernel_given = true; break;
 		case OPT_KERNEL_MODULES: o->kernel_modules = optarg; break;
 		case OPT_MODULES: o->modules = optarg; break;
 		case OPT_KSRC: o->ksrc = optarg; break;
@@ -83,12 +89,20 @@ static bool parse_options(struct run *run, int argc, char **argv)
 		case OPT_NO_INSTALL: o->no_install = true; break;
 		case OPT_VERBOSE: o->verbose = true; break;
 		case OPT_REPLAY: replay_dir = optarg; break;
-		case OPT_EXPLORERS: o->explorers[o->nr_explorers++] = optarg; break;
+		case OPT_EXPLORERS: explorers[nr_explorers++] = optarg; break;
 		case OPT_REPEAT: o->repeat = number; break;
 		case OPT_RESUME: resume_dir = optarg; break;
 		case OPT_JUDGE: judge_dir = optarg; break;
 		default: return false;
 		}
+	}
+	if (nr_scenarios) {
+		o->scenarios = scenarios;
+		o->nr_scenarios = nr_scenarios;
+	}
+	if (nr_explorers) {
+		o->explorers = explorers;
+		o->nr_explorers = nr_explorers;
 	}
 	return run->top && optind == argc;
 }
@@ -109,16 +123,28 @@ static void choose_seed(struct options *o)
 
 /* ---- directories ---- */
 
+/* One run at a time in a directory. The lock ends with this process. */
+static bool lock_results(struct run *run)
+{
+	int fd = open(run->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+		return true;
+	say("kvm-pfn-stress: %s: %s", run->dir,
+	    errno == EWOULDBLOCK ? "another run is at work there" : strerror(errno));
+	return false;
+}
+
 static bool choose_results(struct run *run)
 {
 	const char *kernel = run->opt.host ? "host" : run->opt.kernel;
 	const char *base = strrchr(kernel, '/');
-	char stamp[32], *latest, *name;
+	char stamp[32], *name;
 	struct tm tm;
 
 	if (resume_dir) {
 		run->dir = format("%s", resume_dir);
-		return true;
+		return lock_results(run);
 	}
 	if (judge_dir && !run->opt.results) {
 		run->dir = format("%s/judged", judge_dir);
@@ -131,7 +157,7 @@ static bool choose_results(struct run *run)
 	if (run->opt.results) {
 		run->dir = format("%s", run->opt.results);
 		if (make_dirs(run->dir) && is_empty_dir(run->dir))
-			return true;
+			return lock_results(run);
 		say("kvm-pfn-stress: %s: the results directory has to be new or empty", run->dir);
 		return false;
 	}
@@ -151,13 +177,24 @@ static bool choose_results(struct run *run)
 		free(name);
 		return false;
 	}
-	latest = format("%s/results/latest", run->top);
-	unlink(latest);
-	if (symlink(name, latest))
-		say("kvm-pfn-stress: %s: %s", latest, strerror(errno));
-	free(latest);
 	free(name);
-	return true;
+	return lock_results(run);
+}
+
+/* "latest" is the newest run that began, not one that was asked for a kernel that is nowhere. */
+static void link_latest(const struct run *run)
+{
+	char *results = format("%s/results/", run->top), *latest = format("%slatest", results);
+	size_t len = strlen(results);
+
+	if (!strncmp(run->dir, results, len) && !strchr(run->dir + len, '/') && !run->opt.results &&
+	    !resume_dir) {
+		unlink(latest);
+		if (symlink(run->dir + len, latest))
+			say("kvm-pfn-stress: %s: %s", latest, strerror(errno));
+	}
+	free(latest);
+	free(results);
 }
 
 /* What a runner that was killed could not remove. */
@@ -251,8 +288,9 @@ static void finish(struct run *run)
 		repeat_failures(run);
 	run->end_ms = now_ms();
 	if (run->error_status == EXIT_USAGE) {
-		/* Nothing ran: leave nothing behind. */
-		remove_tree(run->dir);
+		/* Nothing ran: leave nothing behind, and an older part as it is. */
+		if (!resume_dir)
+			remove_tree(run->dir);
 	} else {
 		if (run->ktap_begun) {
 			judge_leftovers(run, run->interrupted ? "interrupted" : run->error_status ?
@@ -294,13 +332,26 @@ static bool check_accel(const struct run *run)
 	return false;
 }
 
+/* --replay, --resume: as in the old run, but for what is given beside it. */
+static bool load_old(struct run *run, int argc, char **argv)
+{
+	if (!replay_dir && !resume_dir)
+		return true;
+	if (resume_dir && run->opt.nr_scenarios) {
+		say("kvm-pfn-stress: resume: what that run was to run: --scenario is not for it");
+		return false;
+	}
+	if (!result_load_options(run, replay_dir ?: resume_dir, resume_dir))
+		return false;
+	/* modules of another kernel are of no use */
+	if (kernel_given)
+		run->opt.kernel_modules = run->opt.modules = NULL;
+	return parse_options(run, argc, argv);
+}
+
 /* All that can be known to be wrong before anything is fetched, built or written. */
 static bool prepare(struct run *run)
 {
-	if (replay_dir && !result_load_options(run, replay_dir, false))
-		return false;
-	if (resume_dir && !result_load_options(run, resume_dir, true))
-		return false;
 	if (judge_dir)
 		return result_load_options(run, judge_dir, true) && load_known(run) &&
 		       plan_make(run) && rejudge_load(run, judge_dir);
@@ -318,7 +369,7 @@ static bool prepare(struct run *run)
 
 int main(int argc, char **argv)
 {
-	static struct run run = { .opt = { .kernel = "6.12", .memory_mb = 4096, .shard = 1,
+	static struct run run = { .opt = { .kernel = "6.12", .memory_mb = DEFAULT_MEMORY_MB, .shard = 1,
 					   .shards = 1, .duration_ms = 60000, .repeat = 3 } };
 
 	if (!parse_options(&run, argc, argv)) {
@@ -335,7 +386,8 @@ int main(int argc, char **argv)
 	run.configs = env_or_below_top(&run, "PFN_CONFIGS", "configs");
 	run.vm_dir = env_or_below_top(&run, "PFN_VM_DIR", "tools/vm");
 	live_phase(&run, NULL);
-	if (!prepare(&run) || !choose_results(&run) || !choose_tmp(&run))
+	if (!load_old(&run, argc, argv) || !prepare(&run) || !choose_results(&run) ||
+	    !choose_tmp(&run))
 		return EXIT_USAGE;
 	learn_commit(&run);
 	if (judge_dir) {
@@ -347,6 +399,7 @@ int main(int argc, char **argv)
 		qemu_choose_accel(&run);
 	if (build_all(&run)) {
 		run.build_ms = now_ms();
+		link_latest(&run);
 		if (resume_dir)
 			resume_report(&run);
 		run_boots(&run);

@@ -90,6 +90,8 @@ char *result_replay_command(const struct run *run, const struct srun *s)
 		append_option(&command, "modules", o->modules);
 	if (o->ksrc)
 		append_option(&command, "ksrc", o->ksrc);
+	if (!o->host && o->memory_mb != DEFAULT_MEMORY_MB)
+		append_number(&command, "memory", o->memory_mb, "M");
 	if (o->vcpus)
 		append_number(&command, "vcpus", o->vcpus, "");
 	if (o->accel)
@@ -424,8 +426,8 @@ static void keep_scenarios(struct options *opt, json_t *list, bool all)
 }
 
 /*
- * The same seed, kernel and modules; the scenarios that failed, or all if none did, with the time
- * that each of them had.
+ * The same seed, kernel and modules; the scenarios that run->opt names, or those that failed, or all
+ * if none did, with the time that each of them had.
  */
 bool result_load_options(struct run *run, const char *dir, bool all)
 {
@@ -447,7 +449,8 @@ bool result_load_options(struct run *run, const char *dir, bool all)
 		free(path);
 		return false;
 	}
-	keep_scenarios(opt, list, all);
+	if (!opt->nr_scenarios)
+		keep_scenarios(opt, list, all);
 	if (!all)
 		keep_explorers(opt, list);
 	json_array_foreach(list, i, s)

@@ -36,6 +36,8 @@
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 #define __printf(f, a)	__attribute__((format(printf, f, a)))
 
+#define DEFAULT_MEMORY_MB 4096
+
 enum exit_status { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_USAGE = 2, EXIT_SKIP = 4 };
 
 enum verdict { VERDICT_NONE, VERDICT_PASS, VERDICT_FAIL, VERDICT_SKIP };
