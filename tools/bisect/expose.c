@@ -124,6 +124,13 @@ enum outcome judge_result(json_t *o, const char *scenario, const struct list *fi
 	double part = 1;
 
 	ev->exposure = ev->seconds = 0;
+	/* a kernel that panics before the program speaks: the runner calls it an error */
+	if (s && !began(o) && json_array_size(json_object_get(o, "boots")) &&
+	    number_of(o, "host_trouble") <= 0) {
+		f = find_failure(s, fingerprints->nr ? fingerprints : &any, &matches);
+		note(&ev->fingerprint, f ? get_text(f, "fingerprint") : get_text(o, "error"));
+		return f && matches ? FAILED : NO_BOOT;
+	}
 	if (!s || *get_text(o, "error")) {
 		note(&ev->fingerprint, *get_text(o, "error") ? get_text(o, "error") : "no result");
 		return TROUBLE;
@@ -131,14 +138,11 @@ enum outcome judge_result(json_t *o, const char *scenario, const struct list *fi
 	f = find_failure(s, fingerprints->nr ? fingerprints : &any, &matches);
 	if (f)
 		note(&ev->fingerprint, get_text(f, "fingerprint"));
-	if (f && !began(o)) {
-		if (matches)
-			return FAILED;
-		return NO_BOOT;
-	}
 	if (!strcmp(get_text(s, "verdict"), "skip")) {
 		note(&ev->fingerprint, get_text(s, "reason"));
-		return number_of(o, "host_trouble") > 0 ? TROUBLE : SKIPPED;
+		/* "starved": the host was too busy for it to run (kvm-pfn-stress/main.c) */
+		return number_of(o, "host_trouble") > 0 ||
+		       !strncmp(get_text(s, "reason"), "starved", 7) ? TROUBLE : SKIPPED;
 	}
 	ev->seconds = number_of(s, "seconds");
 	if (f) {
@@ -246,20 +250,26 @@ static bool says_more(enum outcome a, enum outcome b)
 	return rank[a] > rank[b];
 }
 
+/* run.sh takes 18 digits */
+static unsigned long new_seed(struct bisect *b)
+{
+	return (b->set.seed * 1000 + b->next_seed++) % 1000000000000000000ul ?: 1;
+}
+
 static void run_machines(struct bisect *b, struct evidence *ev, const struct list *options,
 			 const char *scenario, unsigned long seed, double seconds)
 {
 	struct machine_run m[MAX_PARALLEL] = { 0 };
 	unsigned int nr = b->set.parallel ?: 1, left = nr;
 	bool judged[MAX_PARALLEL] = { false }, ending = false;
+	struct evidence failed = { 0 };
 
 	for (unsigned int i = 0; i < nr; i++) {
 		char *results = format("%s/runs/%04u-%.12s%s%.0u", b->dir, b->nr_ev, ev->commit,
 				       i ? "-" : "", i);
 
 		remove_tree(results);	/* what a run left that was killed */
-		start(b, &m[i], options, scenario, seed ?: b->set.seed * 1000 + b->next_seed++,
-		      seconds, results);
+		start(b, &m[i], options, scenario, seed ?: new_seed(b), seconds, results);
 		if (!i)
 			ev->results = strdup(results);
 		free(results);
@@ -286,6 +296,11 @@ static void run_machines(struct bisect *b, struct evidence *ev, const struct lis
 			judged[i] = true;
 			left--;
 			outcome = judge_machine(b, &m[i], scenario, &one);
+			/* stopped as another failed: what it has seen until then is not in its result */
+			if (failed.seconds > 0 && outcome != FAILED && one.seconds <= 0) {
+				one.exposure = failed.exposure;
+				one.seconds = failed.seconds;
+			}
 			ev->exposure += one.exposure;
 			ev->seconds += one.seconds;
 			if (says_more(outcome, ev->outcome)) {
@@ -298,6 +313,8 @@ static void run_machines(struct bisect *b, struct evidence *ev, const struct lis
 			free(one.replay);
 			if (outcome == FAILED && left && !ending) {
 				ending = true;
+				failed = (struct evidence){ .exposure = one.exposure,
+							    .seconds = one.seconds };
 				for (unsigned int k = 0; k < nr; k++)
 					if (!judged[k])
 						kill(-m[k].proc.pid, SIGTERM);

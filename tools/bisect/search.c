@@ -10,7 +10,7 @@
 #include "bisect.h"
 
 #define TROUBLE_MAX	3	/* times in a row that the host may fail */
-#define FOREIGN_MAX	20	/* restarts after foreign failures, of one bisect-step */
+#define FOREIGN_MAX	20	/* runs in a row that foreign failures end, or that see nothing */
 
 static void set_phase(struct bisect *b, const char *phase)
 {
@@ -126,9 +126,9 @@ void engine_replay(struct bisect *b)
 /* ---- how long a run has to be ---- */
 
 /* Some bugs are seen when all is quiet, at the end of a run however long it is. */
-static bool judged_at_end(const struct evidence *ev)
+static bool judged_at_end(const struct bisect *b, const struct evidence *ev)
 {
-	return ev->outcome == FAILED && ev->seconds >= 0.9 * ev->asked;
+	return ev->outcome == FAILED && ev->seconds >= 0.9 * ev->asked * fmax(1, b->set.parallel);
 }
 
 static bool calibrates(const struct bisect *b, const struct evidence *ev, const char *scenario)
@@ -155,7 +155,7 @@ static double run_length(const struct bisect *b, const char *scenario)
 		failures += ev->outcome == FAILED;
 		if (ev->outcome == CLEAN && ev->asked >= length)
 			length = 2 * ev->asked;
-		else if (ev->outcome == FAILED && !judged_at_end(ev))
+		else if (ev->outcome == FAILED && !judged_at_end(b, ev))
 			length = fmax(length, 4 * seconds / failures);
 	}
 	return fmin(length, b->set.slot);
@@ -175,8 +175,8 @@ static double shortest_run(const struct bisect *b)
 		if (!is_phase(ev, "measure") || ev->outcome != FAILED)
 			continue;
 		failures++;
-		at_end += judged_at_end(ev);
-		longest = fmax(longest, ev->seconds);
+		at_end += judged_at_end(b, ev);
+		longest = fmax(longest, ev->seconds / fmax(1, b->set.parallel));
 	}
 	if (b->seed || 2 * at_end > failures)
 		shortest = fmax(shortest, 1.2 * longest);
@@ -197,6 +197,22 @@ static unsigned long seed_for(const struct bisect *b, const char *commit, unsign
 		    !strcmp(b->ev[i].commit, commit))
 			return 0;
 	return seed;
+}
+
+/* Runs that see next to nothing lead nowhere: none of what is counted, or ended by another failure. */
+static bool idle(const struct bisect *b)
+{
+	unsigned int n = 0;
+
+	while (n < b->nr_ev && n < FOREIGN_MAX) {
+		const struct evidence *ev = &b->ev[b->nr_ev - 1 - n];
+
+		if ((ev->outcome != CLEAN && ev->outcome != FOREIGN) ||
+		    ev->exposure >= 0.02 * ev->asked * pace(b))
+			break;
+		n++;
+	}
+	return n == FOREIGN_MAX;
 }
 
 /* One exposure; afterwards the state is on disk. NULL: stopped, or the host is in trouble. */
@@ -221,6 +237,11 @@ static struct evidence *step(struct bisect *b, const char *id, const char *phase
 	if (ev->outcome == TROUBLE) {
 		say("bisect: trouble of the host, three times in a row: see %s.log; "
 		    "--continue goes on", ev->results ?: b->dir);
+		ev = NULL;
+	}
+	if (ev && idle(b)) {
+		say("bisect: %d runs in a row saw no %s: it needs another scenario or unit",
+		    FOREIGN_MAX, b->set.unit);
 		ev = NULL;
 	}
 	state_save(b);
@@ -316,7 +337,7 @@ static int choose_arm(struct bisect *b)
 		return over(b, "failed", format("%.12s did not fail in %.0f s", bad_commit(b),
 						total));
 	ev = step(b, bad_commit(b), "choose", next->scenario, next->seed,
-		  run_length(b, next->scenario) * pace(b));
+		  run_length(b, next->scenario) * pace(b) * fmax(1, b->set.parallel));
 	if (!ev)
 		return 1;
 	learn_fingerprint(b, ev);
@@ -635,9 +656,12 @@ static int verify(struct bisect *b)
 	/* what has to fail first, then what has to be clean */
 	for (unsigned int i = 0; i < (b->set.find_fix ? nr : 1) && got >= 0; i++) {
 		got = verify_bad(b, b->set.find_fix ? parents[i] : culprit);
-		if (got == 2 && !b->verified.culprit)
-			return over(b, p < b->set.confidence ? "verify" : "failed",
-				    format("%.12s did not fail again", culprit));
+		if (got != 2 || b->verified.culprit)
+			continue;
+		/* that silence counts: there may be another to look for */
+		engine_best(&b->e, &best, &p);
+		return p < b->set.confidence ? 0 :
+		       over(b, "failed", format("%.12s did not fail again", culprit));
 	}
 	for (unsigned int i = 0; i < (b->set.find_fix ? 1 : nr) && got >= 0; i++) {
 		const char *id = b->set.find_fix ? culprit : parents[i];
@@ -674,7 +698,8 @@ int bisect_run(struct bisect *b, bool calibrate_only)
 	} phases[] = { { "calibrate", calibrate }, { "search", search }, { "verify", verify } };
 	int trouble = 0;
 
-	engine_replay(b);
+	if (strcmp(b->phase, "calibrate"))
+		engine_replay(b);
 	while (!trouble && !b->host.interrupted) {
 		unsigned int i = 0;
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,7 +28,9 @@ static void put_text(json_t *o, const char *key, const char *text)
 
 static void set_number(json_t *o, const char *key, double value)
 {
-	json_object_set_new(o, key, json_real(value));
+	/* whole numbers to the last digit: seeds */
+	json_object_set_new(o, key, value == floor(value) && fabs(value) < 1e15 ?
+			    json_integer(value) : json_real(value));
 }
 
 static void set_list(json_t *o, const char *key, const struct list *list)
@@ -103,7 +106,7 @@ static json_t *evidence_json(const struct evidence *ev)
 	put_text(o, "commit", ev->commit);
 	put_text(o, "phase", ev->phase);
 	put_text(o, "scenario", ev->scenario);
-	set_number(o, "seed", ev->seed);
+	json_object_set_new(o, "seed", json_integer(ev->seed));
 	put_text(o, "outcome", outcome_name(ev->outcome));
 	set_number(o, "exposure", ev->exposure);
 	set_number(o, "seconds", ev->seconds);
@@ -122,7 +125,7 @@ static void evidence_get(struct evidence *ev, json_t *o)
 		.commit = take_text(o, "commit") ?: strdup(""),
 		.phase = take_text(o, "phase") ?: strdup(""),
 		.scenario = take_text(o, "scenario") ?: strdup(""),
-		.seed = get_number(o, "seed"),
+		.seed = json_integer_value(json_object_get(o, "seed")),
 		.outcome = outcome_of(json_string_value(json_object_get(o, "outcome")) ?: ""),
 		.exposure = get_number(o, "exposure"), .seconds = get_number(o, "seconds"),
 		.asked = get_number(o, "asked"), .took = get_number(o, "took"),
@@ -159,7 +162,7 @@ bool state_save(struct bisect *b)
 	put_text(o, "verdict", b->verdict);
 	put_text(o, "why", b->why);
 	put_text(o, "scenario", b->scenario);
-	set_number(o, "seed", b->seed);
+	json_object_set_new(o, "seed", json_integer(b->seed));
 	set_number(o, "next_seed", b->next_seed);
 	put_text(o, "verified_culprit", b->verified.culprit);
 	put_text(o, "verified_parent", b->verified.parent);
@@ -205,7 +208,7 @@ bool state_load(struct bisect *b, const char *dir)
 	b->verdict = take_text(o, "verdict");
 	b->why = take_text(o, "why");
 	b->scenario = take_text(o, "scenario");
-	b->seed = get_number(o, "seed");
+	b->seed = json_integer_value(json_object_get(o, "seed"));
 	b->next_seed = get_number(o, "next_seed");
 	b->verified.culprit = take_text(o, "verified_culprit");
 	b->verified.parent = take_text(o, "verified_parent");

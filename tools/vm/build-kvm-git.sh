@@ -17,6 +17,7 @@ need patch kvm
 id=$(git -C "$2" rev-parse --verify --quiet "$3^{commit}") || bad "no commit '$3' in $2"
 
 src=$("$here/fetch-source.sh" "$1")
+lock "$PFN_CACHE/kvm-git/$id"	# begin removes what others left: two bisections often share a commit
 begin "$PFN_CACHE/kvm-git/$id"
 files() { # of KVM, from a list of all
 	grep -E -e '^(arch/x86/kvm|virt/kvm)/' -e '^include/(uapi/)?linux/kvm[^/]*\.h$' -e '^include/trace/events/kvm\.h$' \
