@@ -5,11 +5,12 @@
 #
 # Each result goes at once to lava-test-case, where there is one, with its counters as measurements, and
 # as "NAME pass|fail|skip" and "NAME-faults pass N faults" to RESULT.TXT, in the form of Linaro's
-# test-definitions. What the kernel dies of costs no result that was there before. Passes all on.
+# test-definitions. What the kernel dies of costs no result that was there before. Passes all on. The last
+# result is "complete": it fails where the program did not come to the end of its plan.
 
 out=${1-}
 lava=$(command -v lava-test-case)
-faults='' injections='' hits=''
+faults='' injections='' hits='' plan='' bail='' seen=0
 
 result() { # NAME pass|fail|skip
 	[ -z "$lava" ] || "$lava" "$1" --result "$2"
@@ -24,6 +25,7 @@ measured() { # NAME VALUE UNIT
 
 # finished NAME RESULT
 finished() {
+	seen=$((seen + 1))
 	result "$1" "$2"
 	measured "$1" "$faults" faults
 	measured "$1" "$injections" injections
@@ -40,6 +42,11 @@ while IFS= read -r line || [ -n "$line" ]; do
 		set -- ${line#\# }
 		faults=$2 injections=$4 hits=$6
 		;;
+	"1.."*)
+		plan=${line#1..}
+		plan=${plan%% *}
+		;;
+	"Bail out!"*) bail=1 ;;
 	"not ok "*)
 		set -- $line
 		finished "$4" fail
@@ -54,3 +61,10 @@ while IFS= read -r line || [ -n "$line" ]; do
 		;;
 	esac
 done
+if [ -n "$bail" ] || [ "$seen" != "$plan" ]; then
+	result complete fail
+elif [ "$seen" = 0 ]; then
+	result complete skip
+else
+	result complete pass
+fi

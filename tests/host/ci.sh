@@ -11,7 +11,7 @@ printf '#!/bin/sh\necho "$*" >>%s\n' "$tmp/lava" >"$tmp/bin/lava-test-case"
 chmod +x "$tmp/bin/lava-test-case"
 stress --scenario fail --scenario pass --scenario skip --scenario panic --scenario cells/\* --duration 10s
 cp "$tmp/out" "$tmp/ktap"
-expected=$(json '.scenarios[] | (., .cells[]?) | "\(.name) \(.verdict)"' | sort)
+expected=$({ echo complete pass; json '.scenarios[] | (., .cells[]?) | "\(.name) \(.verdict)"'; } | sort)
 PATH=$tmp/bin:$PATH "$ci/ktap-results.sh" "$tmp/result.txt" <"$tmp/ktap" >"$tmp/passed-on"
 ok 'KTAP is passed on' diff "$tmp/ktap" "$tmp/passed-on"
 ok 'result.txt: the same verdicts' is "$(grep -Ev -e '-(faults|injections|window-hits) ' "$tmp/result.txt" | sort)" "$expected"
@@ -19,6 +19,14 @@ ok 'result.txt: measurements' grep -qx 'pass-faults pass 100000 faults' "$tmp/re
 ok 'lava-test-case: the same verdicts' is \
 	"$(grep -v measurement "$tmp/lava" | sed 's/ --result / /' | sort)" "$expected"
 ok 'lava-test-case: measurements' grep -qx -e 'pass-window-hits --result pass --measurement 7 --units window-hits' "$tmp/lava"
+ends() { # LINES: what a program that ends there makes of the whole
+	printf '%s\n' "$@" | "$ci/ktap-results.sh" "$tmp/result.txt" >/dev/null
+	tail -n 1 "$tmp/result.txt"
+}
+ok 'a program that dies' is "$(ends 'TAP version 13' 1..2 'ok 1 pass')" 'complete fail'
+ok 'one that never says anything' is "$(ends)" 'complete fail'
+ok 'one that bails out' is "$(ends 'TAP version 13' 1..1 'ok 1 pass' 'Bail out! no more')" 'complete fail'
+ok 'one that cannot run here' is "$(ends 'TAP version 13' '1..0 # SKIP no KVM')" 'complete skip'
 at_once() { # the input goes on until a result was seen, or ten seconds
 	local status=1 i
 	rm -f "$tmp/result.txt" "$tmp/seen"
@@ -44,6 +52,7 @@ cp "$ci/ktap-results.sh" "$tmp/suite/ci/"
 cat >"$tmp/suite/kvm-pfn-stress.sh" <<'END'
 #!/bin/sh
 echo "TAP version 13"
+echo "1..$(($# > 2 ? ($# - 2) / 2 : 0))"
 while [ $# -gt 0 ]; do
 	[ "$1" != --scenario ] || echo "ok 1 $2 # time=12ms"
 	shift
@@ -51,11 +60,11 @@ done
 END
 chmod +x "$tmp/suite/kvm-pfn-stress.sh"
 lkft() { (cd "$tmp" && "$ci/lkft/kvm-pfn-stress.sh" -s "$ci/lkft/skipfile-lkft.yaml" -t "$@" >/dev/null && sort output/result.txt); }
-ok 'LKFT: every scenario' is "$(lkft "$tmp/suite" | tr '\n' ' ')" 'kill pass outcomes/anon pass pass pass '
+ok 'LKFT: every scenario' is "$(lkft "$tmp/suite" | tr '\n' ' ')" 'complete pass kill pass outcomes/anon pass pass pass '
 ok 'LKFT: the skip file' is "$(lkft "$tmp/suite" -b board-without-watchdog | tr '\n' ' ')" \
-	'kill skip outcomes/anon pass pass pass '
+	'complete pass kill skip outcomes/anon pass pass pass '
 mkdir "$tmp/pack" && cp -r "$tmp/suite" "$tmp/pack/kvm-pfn-stress" && tar -C "$tmp/pack" -czf "$tmp/suite.tar.gz" .
-ok 'LKFT: from a tarball' is "$(lkft "$tmp/suite.tar.gz" | wc -l)" 3
+ok 'LKFT: from a tarball' is "$(lkft "$tmp/suite.tar.gz" | wc -l)" 4
 
 # ---- shards of a device ----
 shards() {
