@@ -15,6 +15,19 @@
  *					began after log k - 1 was cleared, and is over
  *	read log k			<- the page must be in it
  *
+ * But for one case: fast_pf_fix_direct_spte() (6.1 to 7.3) makes the SPTE writable and marks the page
+ * behind that, without mmu_lock. Another vCPU stores through it before the page is marked:
+ *
+ *	harvester			vCPU A				vCPU B
+ *					fault on P: SPTE writable
+ *									store to P, over
+ *	read log k: P is not in it
+ *					P is marked, access over
+ *	read log k + 1			<- P must be in it
+ *
+ * So a page that another vCPU was at when log k was read is owed: by the first log that is read after
+ * all those accesses are over.
+ *
  * Exact, whatever else runs. What else is in the log is counted: a write that was under way, a
  * compare-and-exchange that failed, a writable SPTE that a read made (make_spte() logs those).
  */
@@ -33,9 +46,11 @@ static bool logging;
 /* Numbers in stamps have 16 bits. */
 #define SEQ_MAX		0x4000u
 
+/* Of the whole memslot: of a huge page the region may be a part only. */
 static size_t log_bytes(const struct region *r)
 {
-	return (r->nr + LONG_BITS - 1) / LONG_BITS * sizeof(unsigned long);
+	return (region_bytes(r, r->nr) / GUEST_PAGE_SIZE + LONG_BITS - 1) / LONG_BITS *
+	       sizeof(unsigned long);
 }
 
 bool dirty_trackable(const struct region *r)
@@ -62,6 +77,9 @@ struct dirty_track *dirty_track_alloc(struct region *r)
 	t->word = calloc(r->nr, sizeof(*t->word));
 	t->cleared = calloc(nr, sizeof(*t->cleared));
 	t->before = calloc(nr, sizeof(*t->before));
+	t->owed = calloc(r->nr, sizeof(*t->owed));
+	t->owed_by = calloc(r->nr, sizeof(*t->owed_by));
+	t->owed_ops = calloc(nr, sizeof(*t->owed_ops));
 	t->log = calloc(1, log_bytes(r));
 	logging = true;
 	return t;
@@ -72,6 +90,9 @@ void dirty_track_free(struct dirty_track *t)
 	free(t->word);
 	free(t->cleared);
 	free(t->before);
+	free(t->owed);
+	free(t->owed_by);
+	free(t->owed_ops);
 	free(t->log);
 	free(t);
 }
@@ -82,7 +103,7 @@ struct dirty_track *dirty_track_start(struct region *r)
 
 	r->slot_flags |= KVM_MEM_LOG_DIRTY_PAGES;
 	vm_set_user_memory_region(r->run->vm, r->slot, r->slot_flags, r->gpa,
-				  r->nr * GUEST_PAGE_SIZE, (void *)region_hva(r));
+				  region_bytes(r, r->nr), (void *)region_hva(r));
 	return t;
 }
 
@@ -112,9 +133,19 @@ static void own_stamps(struct dirty_track *t, uint64_t *to)
 
 void dirty_before(struct dirty_track *t)
 {
+	unsigned int v;
+
 	memset(t->log, 0, log_bytes(t->r));
 	own_stamps(t, t->before);
 	numbers(t->r->run, t->seq_before);
+	for (v = 0; v < t->r->run->nr_vcpus; v++) {
+		const struct guest_vcpu *g = &t->r->run->ctl->vcpu[v];
+
+		t->ops[v] = __atomic_load_n(&g->ops, __ATOMIC_ACQUIRE);
+		/* this thread's own vCPU is not in KVM_RUN */
+		t->at[v] = me && me->consumer && me->id == v ? NO_PAGE :
+			   __atomic_load_n(&g->page, __ATOMIC_ACQUIRE) - t->r->base;
+	}
 }
 
 /* A store of this vCPU to the page: began after the log was cleared, was over before it was read. */
@@ -144,10 +175,35 @@ static void missing(const struct dirty_track *t, unsigned int v, unsigned int pa
 	fail(r->run->sh, ORACLE_DIRTY_LOG, &f, NULL);
 }
 
+/* Vcpus other than @v that were at the page when the log was read; what they did by then goes along. */
+static unsigned int others_at(struct dirty_track *t, unsigned int v, unsigned int page)
+{
+	unsigned int u, mask = 0;
+
+	for (u = 0; u < t->r->run->nr_vcpus; u++) {
+		if (u == v || t->at[u] != page)
+			continue;
+		mask |= 1u << u;
+		t->owed_ops[u * t->r->nr + page] = t->ops[u];
+	}
+	return mask;
+}
+
+/* The page is not in the log. Was it owed from an earlier one, and nobody is at it any more? */
+static bool overdue(struct dirty_track *t, unsigned int page)
+{
+	unsigned int u, mask = t->owed[page];
+
+	for (u = 0; u < t->r->run->nr_vcpus; u++)
+		if (t->ops[u] != t->owed_ops[u * t->r->nr + page])
+			mask &= ~(1u << u);
+	return t->owed[page] && !mask;
+}
+
 static void judge(struct dirty_track *t, const char *how)
 {
 	struct region *r = t->r;
-	unsigned int p, v, due = 0, logged = 0, extra = 0;
+	unsigned int p, v, due = 0, owed = 0, logged = 0, extra = 0;
 
 	for (p = 0; p < r->nr; p++) {
 		bool in_log = t->log[p / LONG_BITS] & 1ul << p % LONG_BITS, any = false;
@@ -155,15 +211,27 @@ static void judge(struct dirty_track *t, const char *how)
 
 		logged += in_log;
 		/* a log goes with its memslot */
+		if (in_log || states & 1u << PS_NOSLOT)
+			t->owed[p] = 0;
 		if (states & 1u << PS_NOSLOT)
 			continue;
+		if (overdue(t, p)) {
+			missing(t, t->owed_by[p], p, how);
+			t->owed[p] = 0;
+		}
 		for (v = 0; v < r->run->nr_vcpus; v++) {
 			if (!stored(t, v, p))
 				continue;
 			any = true;
 			due++;
-			if (!in_log)
+			if (in_log || t->owed[p])
+				continue;
+			t->owed[p] = others_at(t, v, p);
+			t->owed_by[p] = v;
+			if (!t->owed[p])
 				missing(t, v, p, how);
+			else
+				owed++;
 		}
 		extra += in_log && !any;
 	}
@@ -172,6 +240,7 @@ static void judge(struct dirty_track *t, const char *how)
 	count(r->run->sh, how, "pages", logged);
 	count(r->run->sh, how, "extra", extra);
 	count(r->run->sh, how, "due", due);
+	count(r->run->sh, how, "owed", owed);
 }
 
 void dirty_after(struct dirty_track *t, const char *how)
@@ -181,6 +250,8 @@ void dirty_after(struct dirty_track *t, const char *how)
 
 	if (t->valid)
 		judge(t, how);
+	else
+		memset(t->owed, 0, r->nr * sizeof(*t->owed));
 	t->valid = true;
 	for (p = 0; p < r->nr; p++)
 		t->word[p] = page_word(r, p);

@@ -16,6 +16,11 @@ struct dirty_track {
 	uint64_t *cleared;		/* [vcpu][page]: last stores then */
 	uint64_t *before;		/* [vcpu][page]: last stores before the log is read */
 	uint64_t seq_before[GUEST_MAX_VCPUS];
+	uint64_t at[GUEST_MAX_VCPUS];	/* pages that vCPUs were at before the log is read */
+	uint64_t ops[GUEST_MAX_VCPUS];	/* their accesses that were over then */
+	uint8_t *owed;			/* [page]: vCPUs that may still mark it */
+	uint8_t *owed_by;		/* [page]: the vCPU that stored */
+	uint64_t *owed_ops;		/* [vcpu][page]: ops when it became owed */
 	unsigned long *log;		/* the harvester's bitmap, a bit for each page */
 };
 
