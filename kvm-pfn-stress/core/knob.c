@@ -90,7 +90,8 @@ static bool remember_locked(struct shared *sh, enum undo_kind kind, const char *
 
 	shared_lock(sh);
 	for (i = 0; i < sh->nr_undo && !ok; i++)
-		ok = sh->undo[i].kind == kind && !strcmp(sh->undo[i].path, path);
+		ok = sh->undo[i].kind == kind && !strcmp(sh->undo[i].path, path) &&
+		     !strcmp(sh->undo[i].value, value);
 	ok = ok || remember(sh, kind, path, value);
 	shared_unlock(sh);
 	return ok || refused(why, len, "remember", path, ENOSPC);

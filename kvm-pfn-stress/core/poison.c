@@ -54,19 +54,32 @@ int poison_undo(struct shared *sh, int slot, bool poisoned)
 	return err;
 }
 
+/* A child that was killed may have noted a page and not have poisoned it: EBUSY, unpoison_memory(). */
+static bool undone(struct shared *sh, int slot, int helper_fd)
+{
+	if (!poison_undo(sh, slot, true))
+		return true;
+	if (poison_is(helper_fd, atomic_load(&sh->poison[slot]), true))
+		return false;
+	return !poison_undo(sh, slot, false);
+}
+
 unsigned int poison_undo_all(struct shared *sh)
 {
+	int helper_fd = sh->caps.helper ? helper_open() : -1;
 	unsigned int left = 0, tries, i;
 
 	for (tries = 0; tries < 20; tries++) {
 		left = 0;
 		for (i = 0; i < MAX_POISON; i++)
-			if (atomic_load(&sh->poison[i]) && poison_undo(sh, i, true))
+			if (atomic_load(&sh->poison[i]) && !undone(sh, i, helper_fd))
 				left++;
 		if (!left)
 			break;
 		usleep(50000);
 	}
+	if (helper_fd >= 0)
+		close(helper_fd);
 	return left;
 }
 

@@ -48,13 +48,47 @@ const char *page_state_name(enum page_state s)
 	return s < PS_NR ? state_names[s] : "?";
 }
 
+static uint64_t arena_hva(struct region *r, unsigned int n)
+{
+	atomic_store(&arena_owner[n], r->first->id + 1);
+	return ARENA_START + n * ARENA_STRIDE + r->first->ops->hva_shift * GUEST_PAGE_SIZE;
+}
+
+/* Is a region there, or was one there before its last move? */
+static bool arena_taken(unsigned int n)
+{
+	const struct region_table *t;
+	bool taken = false;
+	unsigned int i;
+
+	rcu_read_lock();
+	t = rcu_dereference(table);
+	for (i = 0; t && i < t->nr && !taken; i++)
+		taken = (t->place[i].hva - ARENA_START) / ARENA_STRIDE == n ||
+			(t->place[i].old_hva - ARENA_START) / ARENA_STRIDE == n;
+	rcu_read_unlock();
+	return taken;
+}
+
+/* The last place is for parking. */
 uint64_t region_new_hva(struct region *r)
 {
-	unsigned int n = atomic_fetch_add(&arena_next, 1);
+	unsigned int n;
 
-	atomic_store(&arena_owner[n % ARENA_SLOTS], r->first->id + 1);
-	return ARENA_START + (n % ARENA_SLOTS) * ARENA_STRIDE +
-	       r->first->ops->hva_shift * GUEST_PAGE_SIZE;
+	do
+		n = atomic_fetch_add(&arena_next, 1) % (ARENA_SLOTS - 1);
+	while (arena_taken(n));
+	return arena_hva(r, n);
+}
+
+bool region_same_offset(uint64_t a, uint64_t b)
+{
+	return (a - ARENA_START) % ARENA_STRIDE == (b - ARENA_START) % ARENA_STRIDE;
+}
+
+uint64_t region_parking_hva(struct region *r)
+{
+	return arena_hva(r, ARENA_SLOTS - 1);
 }
 
 /* That part of a memslot. */

@@ -134,6 +134,12 @@ struct region *region_of_guest(struct run *run, uint64_t addr);
 /* A fresh address range for @r, far from anything else; the caller maps it with MAP_FIXED. */
 uint64_t region_new_hva(struct region *r);
 
+/* Are two host addresses as far from where their regions begin? */
+bool region_same_offset(uint64_t a, uint64_t b);
+
+/* One more, always the same, where no region ever is: for one injector. */
+uint64_t region_parking_hva(struct region *r);
+
 /*
  * Added to the number of pages that a caller asks for:
  * CLAIM_HUGE	it takes any number: of a huge page that calls can only change as a whole, all pages;

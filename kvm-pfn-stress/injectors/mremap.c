@@ -90,8 +90,7 @@ static unsigned int mremap_step(struct worker *w)
 
 	if (!r)
 		return 0;
-	if (!a->hva)
-		a->hva = region_new_hva(r);
+	a->hva = region_parking_hva(r);
 	here = region_hva(r) + first * GUEST_PAGE_SIZE;
 	gpa = r->gpa + first * GUEST_PAGE_SIZE;
 	lose = dontunmap && r->ops->dontneed == DONTNEED_LOSES;

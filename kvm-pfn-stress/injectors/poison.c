@@ -159,7 +159,7 @@ static unsigned int poison_step(struct worker *w)
 	pages_begin(r, page, 1, PS_POISON, true);
 	err = poison_page(w, r, page, hva);
 	/* without the module the flag can't be seen: take the system call's word */
-	hit = poison_is(w->run->helper_fd, pfn, true);
+	hit = poison_is(w->run->helper_fd, pfn, !err);
 	if (!err && hit) {
 		pages_end(r, page, 1, PS_POISON, true);
 		inject_pause(w, 3000);

@@ -48,6 +48,8 @@ static unsigned int soft_offline_step(struct worker *w)
 		return 0;
 	hva = region_hva(r) + page * GUEST_PAGE_SIZE;
 	gpa = r->gpa + page * GUEST_PAGE_SIZE;
+	/* ksmd must not put another page there between this look and the call */
+	madvise((void *)hva, GUEST_PAGE_SIZE, MADV_UNMERGEABLE);
 	pagemap_read(hva, 1, &before);
 	/* the zero page and KSM's pages belong to others, too */
 	slot = -1;

@@ -125,9 +125,14 @@ static bool poison(struct state *st)
 	st->poison = pfn ? poison_note(st->run->sh, pfn) : -1;
 	if (st->poison < 0)
 		return cannot(st, "pagemap");
-	if (madvise((void *)st->hva, GUEST_PAGE_SIZE, MADV_HWPOISON))
-		return cannot(st, "MADV_HWPOISON");
-	return true;
+	if (!madvise((void *)st->hva, GUEST_PAGE_SIZE, MADV_HWPOISON))
+		return true;
+	cannot(st, "MADV_HWPOISON");
+	if (!poison_is(st->run->helper_fd, pfn, false)) {
+		poison_undo(st->run->sh, st->poison, false);
+		st->poison = -1;
+	}
+	return false;
 }
 
 static void heal(struct state *st)
