@@ -336,6 +336,7 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 		if (!(i % (EXPLORE_MS / LOOK_MS))) {
 			explore_turn(run, explorers);
 			place_threads(run);
+			level_look(run);
 		}
 		usleep(LOOK_MS * 1000);
 		near_collect(run);

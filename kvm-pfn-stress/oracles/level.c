@@ -136,6 +136,11 @@ static void check_piece(struct region *r, unsigned int first, unsigned int nr, s
 	mprotect((void *)hva, len, PROT_READ | (r->ops->read_only ? 0 : PROT_WRITE));
 }
 
+void level_look(struct run *run)
+{
+	count(run->sh, "huge", "seen", mapped_huge(run) > 0);
+}
+
 void level_check(struct run *run)
 {
 	struct oracle_count *o = &run->sh->oracle[ORACLE_LEVEL];

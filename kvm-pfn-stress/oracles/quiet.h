@@ -28,6 +28,8 @@ void refcount_check(struct run *run);
 
 /* Oracle 10: what KVM maps huge, the host maps huge. Takes all mappings away from the guest. */
 void level_check(struct run *run);
+/* While vCPUs run, now and then: counts.huge.seen. What is huge at the end is a matter of chance. */
+void level_look(struct run *run);
 
 /* What guests wrote to a file is on its disk. Unmaps the regions of files. */
 void durability_check(struct run *run);

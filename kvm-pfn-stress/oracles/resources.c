@@ -22,6 +22,14 @@
 #define TRY_US		100000
 #define NOT_THERE	INT64_MIN	/* no count and no statistic is anywhere near */
 
+/* Not in every kernel: merged caches (no slab_nomerge), counters that came later. */
+static long long field(const char *path, const char *key)
+{
+	long long v = proc_field(path, key);
+
+	return v < 0 ? NOT_THERE : v;
+}
+
 static long long debugfs_kvm(const char *name)
 {
 	char path[96];
@@ -80,7 +88,7 @@ static long long debugfs_vms(void)
 static long long sec_page_tables(void)
 {
 	proc_write("/proc/sys/vm/stat_refresh", "1");	/* fold the per-CPU differences */
-	return proc_field("/proc/meminfo", "SecPageTables:");
+	return field("/proc/meminfo", "SecPageTables:");
 }
 
 static long long corrupted(void)
@@ -135,7 +143,7 @@ static long long slab_objects(const char *cache)
 	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", cache);
 	proc_write(path, "1");
 	snprintf(key, sizeof(key), "%s ", cache);
-	return proc_field("/proc/slabinfo", key);
+	return field("/proc/slabinfo", key);
 }
 
 static long long shadow_pages(void)
@@ -186,6 +194,17 @@ void resources_baseline(void)
 		resources[i].base = resources[i].read();
 }
 
+void resources_unseen(char *buf, size_t len)
+{
+	size_t n = 0;
+	unsigned int i;
+
+	buf[0] = 0;
+	for (i = 0; i < NR_RESOURCES && n < len; i++)
+		if (resources[i].base == NOT_THERE)
+			n += snprintf(buf + n, len - n, "%s%s", n ? ", " : "", resources[i].rule);
+}
+
 /* KASAN keeps freed objects back, up to 1/32 of all memory (mm/kasan/quarantine.c). In doubt only. */
 static long long quarantine(void)
 {
@@ -221,7 +240,8 @@ void resources_check(struct shared *sh)
 			usleep(TRY_US);
 			v = r->read();
 		}
-		atomic_fetch_add(&sh->oracle[ORACLE_RESOURCES].checks, 1);
+		if (v != NOT_THERE && r->base != NOT_THERE)
+			atomic_fetch_add(&sh->oracle[ORACLE_RESOURCES].checks, 1);
 		if (!off(r, v))
 			continue;
 		snprintf(f.rule, sizeof(f.rule), "%s", r->rule);
