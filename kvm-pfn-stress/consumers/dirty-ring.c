@@ -82,7 +82,7 @@ static unsigned int take_ring(struct run *run, unsigned int v)
 /* 7.3 stops for a signal, and says how far it came: kvm_dirty_ring_reset(). */
 static void reset_rings(struct worker *w, unsigned int taken)
 {
-	unsigned int tries;
+	unsigned int tries, i;
 
 	for (tries = 0; taken && tries < RESET_TRIES; tries++) {
 		int n = __vm_ioctl(w->run->vm, KVM_RESET_DIRTY_RINGS, NULL);
@@ -90,6 +90,11 @@ static void reset_rings(struct worker *w, unsigned int taken)
 		if (n < 0)
 			break;
 		taken -= (unsigned int)n < taken ? (unsigned int)n : taken;
+		if (!taken)
+			break;
+		count(w->run->sh, "dirty-ring", "reset-stopped", 1);
+		for (i = 0; i < w->run->nr_regions; i++)
+			dirty_stopped(track[i]);
 	}
 	if (taken)
 		inject_broken(w, NULL, "reset-dirty-rings");

@@ -81,6 +81,7 @@ struct dirty_track *dirty_track_alloc(struct region *r)
 	t->owed_by = calloc(r->nr, sizeof(*t->owed_by));
 	t->owed_ops = calloc(nr, sizeof(*t->owed_ops));
 	t->log = calloc(1, log_bytes(r));
+	t->stopped = calloc(1, log_bytes(r));
 	logging = true;
 	return t;
 }
@@ -94,6 +95,7 @@ void dirty_track_free(struct dirty_track *t)
 	free(t->owed_by);
 	free(t->owed_ops);
 	free(t->log);
+	free(t->stopped);
 	free(t);
 }
 
@@ -110,6 +112,15 @@ struct dirty_track *dirty_track_start(struct region *r)
 void dirty_logged(struct dirty_track *t, unsigned int page)
 {
 	t->log[page / LONG_BITS] |= 1ul << page % LONG_BITS;
+	t->stopped[page / LONG_BITS] &= ~(1ul << page % LONG_BITS);
+}
+
+void dirty_stopped(struct dirty_track *t)
+{
+	size_t i;
+
+	for (i = 0; i < log_bytes(t->r) / sizeof(*t->log); i++)
+		t->stopped[i] |= t->log[i];
 }
 
 static void numbers(struct run *run, uint64_t *seq)
@@ -162,6 +173,7 @@ static void missing(const struct dirty_track *t, unsigned int v, unsigned int pa
 {
 	struct region *r = t->r;
 	uint64_t now = t->before[v * r->nr + page];
+	bool stopped = t->stopped[page / LONG_BITS] & 1ul << page % LONG_BITS;
 	struct failure f = { 0 };
 
 	snprintf(f.rule, sizeof(f.rule), "page-missing");
@@ -172,7 +184,7 @@ static void missing(const struct dirty_track *t, unsigned int v, unsigned int pa
 	snprintf(f.got, sizeof(f.got),
 		 "not there; access %u stored 0x%016lx, log cleared before %lu, read after %lu",
 		 (unsigned int)(uint16_t)(now >> 8), now, t->seq[v] + 1, t->seq_before[v]);
-	fail(r->run->sh, ORACLE_DIRTY_LOG, &f, NULL);
+	fail(r->run->sh, ORACLE_DIRTY_LOG, &f, stopped ? "reset-stopped" : NULL);
 }
 
 /* Vcpus other than @v that were at the page when the log was read; what they did by then goes along. */

@@ -22,6 +22,7 @@ struct dirty_track {
 	uint8_t *owed_by;		/* [page]: the vCPU that stored */
 	uint64_t *owed_ops;		/* [vcpu][page]: ops when it became owed */
 	unsigned long *log;		/* the harvester's bitmap, a bit for each page */
+	unsigned long *stopped;		/* pages whose last reset was stopped by a signal */
 };
 
 /* NULL, or why the logs of these regions are not read: one memslot is one region. */
@@ -44,6 +45,9 @@ struct dirty_track *dirty_track_start(struct region *r);
 
 /* The page is in the log. Between dirty_before() and dirty_after(). */
 void dirty_logged(struct dirty_track *t, unsigned int page);
+
+/* The call that makes these pages (t->log) tracked again was stopped on its way, and called again. */
+void dirty_stopped(struct dirty_track *t);
 
 /**
  * dirty_before - a harvest starts: remember which stores are over
