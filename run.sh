@@ -13,8 +13,9 @@ usage() {
 	cat <<-'END'
 	usage: ./run.sh [run] [OPTION]...      stress KVM and reach a verdict
 	       ./run.sh list                   what there is to run
-	       ./run.sh replay DIR [OPTION]... run again what failed in the results directory DIR;
-	                                       --minimise: and leave out what it does not need to fail
+	       ./run.sh replay DIR [OPTION]... run again what failed in the results directory DIR, as it
+	                                       was but for OPTIONs; --minimise: and leave out what it
+	                                       does not need to fail
 	       ./run.sh bisect [OPTION]...     which commit is to blame, see ./run.sh bisect --help
 	       ./run.sh bisect-step [OPTION]...   test one commit, for git bisect run
 	       ./run.sh resume DIR [OPTION]... go on with a run that ended early, in DIR
