@@ -15,6 +15,8 @@ ok 'the card says it' like "$tmp/results/failures/01-fail.txt" 'ran again +2 tim
 ok 'the verdict stands' is "$status $(json .verdict)" '1 fail'
 ok 'each is a results directory' is \
 	"$(jq -r '[.seed, .scenarios[0].name, .options.kernel] | join(" ")' "$tmp/results/repeat/fail-2/result.json")" '42 fail 6.12.117'
+FAKE_ONCE=$tmp/once stress --scenario once --repeat 2
+ok 'what passes then is counted, too' is "$(json '.scenarios[0].repeat | [.runs, .failed, .same] | tostring')" '[2,0,0]'
 stress --scenario trouble --scenario fail --fail-fast --repeat 2
 ok 'not with --fail-fast' is "$(json '[.scenarios[] | select(.repeat)] | length')" 0
 stress --scenario trouble --modules "$(mkdir -p "$tmp/m" && : >"$tmp/m/kvm.ko" && echo "$tmp/m")" --repeat 1

@@ -94,6 +94,7 @@ static bool once(struct run *run, const struct srun *s, const char *results, boo
 	json_t *o = NULL, *scenario;
 	const char *verdict = "";
 	struct proc p;
+	bool passed;
 
 	if (proc_start(&p, &how)) {
 		while (!proc_check(&p) && !run->interrupted && now_ms() < end) {
@@ -108,6 +109,7 @@ static bool once(struct run *run, const struct srun *s, const char *results, boo
 		verdict = json_string_value(json_object_get(scenario, "verdict")) ?: "";
 	*failed = !strcmp(verdict, "fail");
 	*same = *failed && same_failure(s, scenario);
+	passed = !strcmp(verdict, "pass");
 	json_decref(o);
 	for (size_t i = 0; argv[i]; i++)
 		free(argv[i]);
@@ -115,7 +117,7 @@ static bool once(struct run *run, const struct srun *s, const char *results, boo
 	free(path);
 	if (null >= 0)
 		close(null);
-	return *failed || !strcmp(verdict, "pass");
+	return *failed || passed;
 }
 
 /* Wilson's interval at 95 %. */
