@@ -299,11 +299,14 @@ bool outcome_delivery(struct worker *w, const struct run_outcome *o)
 /*
  * The emulator goes by the host's address (emulator_read_write_onepage(), kvm_write_guest_page()),
  * with the vCPU's thread as user: what user space could not do is MMIO to it, poison included. Its
- * compare-and-exchange gives up (__try_cmpxchg_user(), X86EMUL_UNHANDLEABLE).
+ * compare-and-exchange gives up (__try_cmpxchg_user(), X86EMUL_UNHANDLEABLE). If the page's content went
+ * between its look at the old value and the exchange, that fails (X86EMUL_CMPXCHG_FAILED) and the guest
+ * does the instruction again, behind the prefix: no emulation any more (x86_emulate_insn(), 6.1 to 7.3).
  */
-static unsigned int allowed_emulated(unsigned int mask, const struct region *r, enum access_op op)
+static unsigned int allowed_emulated(unsigned int mask, const struct region *r,
+				     const struct caps *caps, enum access_op op, bool changed)
 {
-	unsigned int works = ONE(PS_MAPPED);
+	unsigned int works = ONE(PS_MAPPED), native = allowed_in(mask, r, caps, op);
 
 	if (op == OP_LOAD)
 		works |= ONE(PS_READONLY) | ONE(PS_ROSLOT);
@@ -311,7 +314,9 @@ static unsigned int allowed_emulated(unsigned int mask, const struct region *r, 
 		mask |= ONE(r->mapped);
 	if (!(mask & ~works))
 		return 0;
-	return op == OP_RMW ? ONE(RES_MMIO) | ONE(RES_INTERNAL) : ONE(RES_MMIO);
+	if (op != OP_RMW)
+		return ONE(RES_MMIO);
+	return ONE(RES_MMIO) | ONE(RES_INTERNAL) | (changed ? native : 0);
 }
 
 bool outcome_check(struct worker *w, const struct run_outcome *o)
@@ -324,12 +329,14 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 	struct region_place place;
 	const char *detail = NULL;
 	unsigned int page = 0, mask = 0, all = 0;
-	bool at_page = outcome_page(w, &place, &page);
+	bool at_page = outcome_page(w, &place, &page), changed;
 
 	oracle_checked(w->run, ORACLE_OUTCOME, 1);
 	if (at_page) {
 		mask = page_states(place.region, page, g->word, page_word(place.region, page));
-		all = g->emulated && op != OP_EXEC ? allowed_emulated(mask, place.region, op) :
+		changed = g->word & PW_BUSY || g->word != page_word(place.region, page);
+		all = g->emulated && op != OP_EXEC ?
+		      allowed_emulated(mask, place.region, &w->run->sh->caps, op, changed) :
 		      allowed_in(mask, place.region, &w->run->sh->caps, op);
 	}
 	outcome_describe(w, &f, &place, mask);
