@@ -308,7 +308,8 @@ build_runner() { # NEED TOOL
 	run_child "$top/tools/vm/packages.sh" "$1" || status=$?
 	((status == 0)) || exit "$status"
 	mkdir -p "$PFN_CACHE/bin" || exit 1
-	run_child make -s -C "$top/tools/$2" OUT="$PFN_CACHE/bin" || exit 1
+	# several runs may start at once after an update
+	run_child flock "$PFN_CACHE/bin" make -s -C "$top/tools/$2" OUT="$PFN_CACHE/bin" || exit 1
 }
 
 # judge DIR [--results DIR]: the runner does it, which has the rules

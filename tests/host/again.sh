@@ -58,6 +58,16 @@ decode() {
 }
 ok 'System.map names addresses, also of a kernel that was moved' decode
 
+# ---- two at once, when the runner has to be built ----
+at_once() {
+	local one
+	PFN_CACHE=$tmp/fresh "$top/run.sh" --scenario pass --results "$tmp/one" >/dev/null 2>&1 &
+	one=$!
+	PFN_CACHE=$tmp/fresh "$top/run.sh" --scenario pass --results "$tmp/two" >/dev/null 2>&1 || return
+	wait $one
+}
+ok 'two runs at once build one runner' at_once
+
 # ---- what it takes to fail ----
 stress --scenario needs --scenario pass
 minimal() {
@@ -69,13 +79,19 @@ minimal() {
 }
 ok 'minimise: the smallest scenario that still fails' minimal
 not_again() {
-	jq '.scenarios[].failures[].fingerprint |= sub("stale-read"; "lost-store")' "$tmp/results/result.json" >"$tmp/edited"
-	mv "$tmp/edited" "$tmp/results/result.json"
+	FAKE_ONCE=$tmp/once-more stress --scenario once
 	status=0
-	TRIES=1 "$top/run.sh" replay "$tmp/results" --minimise >"$tmp/out" 2>"$tmp/err" || status=$?
-	is "$status" 1 && like "$tmp/err" 'content/lost-store did not come back in 1 runs'
+	FAKE_ONCE=$tmp/once-more TRIES=1 "$top/run.sh" replay "$tmp/results" --minimise >"$tmp/out" 2>"$tmp/err" || status=$?
+	is "$status" 1 && like "$tmp/err" 'content/stale-read did not come back in 1 runs'
 }
 ok 'minimise: a failure that does not come back' not_again
+other_face() {
+	stress --scenario needs
+	jq '.scenarios[].failures[].fingerprint |= sub("stale-read"; "lost-store")' "$tmp/results/result.json" >"$tmp/edited"
+	mv "$tmp/edited" "$tmp/results/result.json"
+	minimal
+}
+ok 'minimise: a bug with another face' other_face
 
 # ---- going on ----
 cut_short() { # the runner is killed in its second scenario

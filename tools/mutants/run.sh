@@ -12,7 +12,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PFN_TOP=$(cd "$here/../.." && pwd)
 export PFN_TOP PFN_CACHE=${PFN_CACHE:-$PFN_TOP/.cache}
 "$PFN_TOP/tools/vm/packages.sh" host-build
-make -s -C "$here" OUT="$PFN_CACHE/bin"
+mkdir -p "$PFN_CACHE/bin"
+flock "$PFN_CACHE/bin" make -s -C "$here" OUT="$PFN_CACHE/bin"
 
 results=
 for ((i = 1; i <= $#; i++)); do
