@@ -64,7 +64,7 @@ at_once() {
 	PFN_CACHE=$tmp/fresh "$top/run.sh" --scenario pass --results "$tmp/one" >/dev/null 2>&1 &
 	one=$!
 	PFN_CACHE=$tmp/fresh "$top/run.sh" --scenario pass --results "$tmp/two" >/dev/null 2>&1 || return
-	wait $one
+	wait "$one"
 }
 ok 'two runs at once build one runner' at_once
 
