@@ -22,7 +22,6 @@ ok 'not with --fail-fast' is "$(json '[.scenarios[] | select(.repeat)] | length'
 stress --scenario trouble --modules "$(mkdir -p "$tmp/m" && : >"$tmp/m/kvm.ko" && echo "$tmp/m")" --repeat 1
 ok 'with the same modules' is "$(jq -r .options.modules "$tmp/results/repeat/trouble-1/result.json")" "$tmp/m"
 
-
 # ---- replay: as it was, but for what is given ----
 stress --scenario fail --scenario pass --modules "$tmp/m"
 cp -r "$tmp/results" "$tmp/first"
