@@ -184,17 +184,15 @@ static bool choose_results(struct run *run)
 /* "latest" is the newest run that began, not one that was asked for a kernel that is nowhere. */
 static void link_latest(const struct run *run)
 {
-	char *results = format("%s/results/", run->top), *latest = format("%slatest", results);
-	size_t len = strlen(results);
+	char *latest;
 
-	if (!strncmp(run->dir, results, len) && !strchr(run->dir + len, '/') && !run->opt.results &&
-	    !resume_dir) {
-		unlink(latest);
-		if (symlink(run->dir + len, latest))
-			say("kvm-pfn-stress: %s: %s", latest, strerror(errno));
-	}
+	if (run->opt.results || resume_dir)
+		return;
+	latest = format("%s/results/latest", run->top);
+	unlink(latest);
+	if (symlink(strrchr(run->dir, '/') + 1, latest))
+		say("kvm-pfn-stress: %s: %s", latest, strerror(errno));
 	free(latest);
-	free(results);
 }
 
 /* What a runner that was killed could not remove. */
