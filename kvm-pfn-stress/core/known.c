@@ -9,7 +9,8 @@
 #include "known.h"
 
 #define fail(p, ...)	conf_fail(&(p)->at, __VA_ARGS__)
-#define MAX_FINGERPRINTS	128
+#define MAX_FINGERPRINTS	512	/* of one issue, written out */
+#define MAX_FINGERPRINT_LEN	512
 #define MAX_PARTS		4	/* of a version: 6.12.117.1 */
 
 struct version {
@@ -95,7 +96,7 @@ static int parse_expires(struct parser *p, struct known_issue *issue, const char
 }
 
 /* oracle/rule/backing/op[/detail]; a star may stand for op and detail, or for the end of them. */
-static int parse_fingerprint(struct parser *p, struct known_issue *issue, const char *value)
+static int add_fingerprint(struct parser *p, struct known_issue *issue, const char *value)
 {
 	const char *star = strchr(value, '*');
 	unsigned int slashes = 0, part = 0;
@@ -121,6 +122,26 @@ static int parse_fingerprint(struct parser *p, struct known_issue *issue, const 
 bad:
 	return fail(p, "expected oracle/rule/backing/op[/detail], a '*' only at its end, got '%s'",
 		    value);
+}
+
+/* a/b/{c,d}/e is a/b/c/e and a/b/d/e. */
+static int parse_fingerprint(struct parser *p, struct known_issue *issue, const char *value)
+{
+	const char *open = strchr(value, '{'), *close = open ? strchr(open, '}') : NULL, *one, *end;
+	char text[MAX_FINGERPRINT_LEN];
+
+	if (!close)
+		return add_fingerprint(p, issue, value);
+	for (one = open + 1; one <= close; one = end + 1) {
+		end = one + strcspn(one, ",}");
+		if (end == one || (size_t)snprintf(text, sizeof(text), "%.*s%.*s%s",
+						   (int)(open - value), value, (int)(end - one), one,
+						   close + 1) >= sizeof(text))
+			return fail(p, "expected words between '{', ',' and '}', got '%s'", value);
+		if (parse_fingerprint(p, issue, text))
+			return -1;
+	}
+	return 0;
 }
 
 static int parse_text(struct parser *p, char **text, const char *value)

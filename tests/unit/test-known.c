@@ -11,6 +11,7 @@ static const char good[] =
 	"[S1]\n"
 	"fingerprint = outcome/efault-mapped/pfnmap-fault/load/zap-overlap\n"
 	"fingerprint = outcome/efault-mapped/pfnmap-fault/store/*\n"
+	"fingerprint = outcome/{mmio,shutdown}-hole/{anon,node0}/rmw\n"
 	"kernels = 6.1-7.3\n"
 	"link = https://example.org/?a=b\n"
 	"expires = 2027-06-30\n"
@@ -43,6 +44,10 @@ static void matches_narrowly(void **state)
 	assert_null(match(k, "outcome/efault-mapped/pfnmap-fault/load", "6.12.1"));
 	assert_null(match(k, "outcome/efault-mapped/pfnmap-fault/load/zap-overlap-2", "6.12.1"));
 	assert_null(match(k, "outcome/efault-mapped/anon/load/zap-overlap", "6.12.1"));
+	assert_string_equal(match(k, "outcome/mmio-hole/anon/rmw", "6.12.1"), "S1");
+	assert_string_equal(match(k, "outcome/shutdown-hole/node0/rmw", "6.12.1"), "S1");
+	assert_null(match(k, "outcome/mmio-hole/node1/rmw", "6.12.1"));
+	assert_null(match(k, "outcome/{mmio,shutdown}-hole/anon/rmw", "6.12.1"));
 	assert_null(match(k, "", "6.12.1"));
 	assert_null(known_match(NULL, "a/b/c/d", "6.12", 0));
 	known_free(k);
@@ -120,6 +125,10 @@ static const struct {
 	  ":6: expected each ID once" },
 	{ "[A]\nfingerprint = *\n", ":2: expected oracle/rule" },
 	{ "[A]\nfingerprint = a/*\n", ":2: expected oracle/rule" },
+	{ "[A]\nfingerprint = a/b/{c/d\n", ":2: expected oracle/rule" },
+	{ "[A]\nfingerprint = a/b/c}/d\n", ":2: expected oracle/rule" },
+	{ "[A]\nfingerprint = a/b/{c,}/d\n", ":2: expected words between '{'" },
+	{ "[A]\nfingerprint = a/b/{}/d\n", ":2: expected words between '{'" },
 	{ "[A]\nfingerprint = a/b/*\n", ":2: expected oracle/rule" },
 	{ "[A]\nfingerprint = a/b/c*\n", ":2: expected oracle/rule" },
 	{ "[A]\nfingerprint = a/*/c/d\n", ":2: expected oracle/rule" },
