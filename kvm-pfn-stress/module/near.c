@@ -186,12 +186,16 @@ void pfnh_near_end(bool locked, bool retry)
 		else
 			this_cpu_inc(pfnh_counts.early_pairs);
 	} else if (!r && locked) {
+		u64 seq;
+
+		/* what made the root obsolete may be no change of memslots (a module parameter): once */
 		r = met(f->mm, f->since_ns, now, true);
-		if (!r || r->seq != *last) {
+		seq = r ? r->seq : U64_MAX;
+		if (seq != *last) {
 			put(PFNH_NEAR_ROOT, f->mm, f->addr, r);
 			this_cpu_inc(pfnh_counts.roots);
 		}
-		*last = r ? r->seq : 0;
+		*last = seq;
 	}
 unlock:
 	spin_unlock(&lock);
