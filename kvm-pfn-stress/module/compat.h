@@ -90,6 +90,11 @@ static inline int pfnh_folio_mapcount(struct folio *folio)
 	sum = folio_test_anon(folio) ? n : n - n * nr;
 	for (i = 0; i < nr; i++)
 		sum += atomic_read(&folio_page(folio, i)->_mapcount) + 1;
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+	/* one process maps it huge and another in parts: each part counts one more */
+	if (folio_test_anon(folio) && folio_test_double_map(folio))
+		sum -= nr;
+#endif
 	return sum;
 #else
 	return folio_mapcount(folio);

@@ -18,6 +18,7 @@
 
 #define TRIES		5
 #define MAX_PAGES	256u	/* of one region; a leak is not choosy about pages */
+#define MAX_WRONG	8	/* of one region: each was waited for */
 
 static int lru_refs(struct region *r, unsigned int page, char *buf, size_t len, uint64_t *pfn)
 {
@@ -67,24 +68,26 @@ int refcount_diff(struct region *r, unsigned int page, char *buf, size_t len, ui
 	return *pfn == first ? diff : 0;
 }
 
-static void check_page(struct region *r, unsigned int page)
+/* Returns false if the page has other references than it must have. */
+static bool check_page(struct region *r, unsigned int page)
 {
 	struct failure f = { 0 };
 	uint64_t pfn;
 	int diff = refcount_diff(r, page, f.got, sizeof(f.got), &pfn);
 
 	if (!diff)
-		return;
+		return true;
 	snprintf(f.rule, sizeof(f.rule), diff > 0 ? "reference-leak" : "reference-underflow");
 	region_failure(&f, r, page);
 	snprintf(f.expected, sizeof(f.expected), "only the references that mappings explain");
 	f.pfn = pfn;
 	fail(r->run->sh, ORACLE_REFCOUNT, &f, NULL);
+	return false;
 }
 
 void refcount_check(struct run *run)
 {
-	unsigned int i, p, nr;
+	unsigned int i, p, nr, wrong;
 
 	if (run->helper_fd < 0) {
 		snprintf(run->sh->oracle[ORACLE_REFCOUNT].skip,
@@ -95,7 +98,7 @@ void refcount_check(struct run *run)
 	proc_write("/proc/sys/vm/drop_caches", "1");
 	for (i = 0; i < run->nr_regions; i++) {
 		nr = run->region[i]->nr < MAX_PAGES ? run->region[i]->nr : MAX_PAGES;
-		for (p = 0; p < nr && run->sh->nr_failures < MAX_FAILURES; p++)
-			check_page(run->region[i], p);
+		for (p = wrong = 0; p < nr && wrong < MAX_WRONG; p++)
+			wrong += !check_page(run->region[i], p);
 	}
 }
