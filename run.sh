@@ -265,16 +265,18 @@ check_together() {
 }
 
 list() {
-	local file line name describe
+	local file line name describe named
 	for file in "$scenario_dir"/*.conf "$scenario_dir"/*/*.conf; do
 		[[ -e $file ]] || continue
-		name=${file#"$scenario_dir"/} describe=
+		name=${file#"$scenario_dir"/} describe='' named=''
 		while IFS= read -r line || [[ $line ]]; do
-			[[ $line =~ ^[[:blank:]]*describe[[:blank:]]*=[[:blank:]]*(.*)$ ]] || continue
-			describe=${BASH_REMATCH[1]}
-			break
+			if [[ $line =~ ^[[:blank:]]*describe[[:blank:]]*=[[:blank:]]*(.*)$ ]]; then
+				describe=${BASH_REMATCH[1]}
+			elif [[ $line =~ ^[[:blank:]]*when[[:blank:]]*=[[:blank:]]*named ]]; then
+				named=' (only when it is named)'
+			fi
 		done <"$file"
-		printf '%-28s %s\n' "${name%.conf}" "$describe"
+		printf '%-28s %s%s\n' "${name%.conf}" "$describe" "$named"
 	done
 }
 

@@ -148,7 +148,7 @@ static void *worker_thread(void *arg)
 		w->consumer->run(w);
 	} else {
 		while (!run_stopping(run)) {
-			if (atomic_load(&run->sh->calm)) {
+			if (atomic_load(&run->sh->calm) || w->rests) {
 				usleep(500);
 				worker_progress(w);
 				continue;
@@ -206,8 +206,10 @@ static bool add_regions(struct run *run)
 	unsigned int i;
 
 	for (i = 0; i < sc->nr_regions; i++) {
-		if (!region_create(run, backing_find(sc->regions[i].name), region_size(&sc->regions[i])))
-			return false;
+		if (region_create(run, backing_find(sc->regions[i].name), region_size(&sc->regions[i])))
+			continue;
+		strcpy(run->sh->skip_name, sc->regions[i].name);
+		return false;
 	}
 	for (i = 0; i < run->nr_workers; i++) {
 		const struct injector_ops *inj = run->worker[i]->injector;
@@ -215,9 +217,13 @@ static bool add_regions(struct run *run)
 		const char *why = inj && inj->unsupported ? inj->unsupported(run) :
 				  con && con->unsupported ? con->unsupported(run) : NULL;
 
-		if (why) {
+		if (why && inj && run->drawn) {
+			run->worker[i]->rests = true;
+		} else if (why) {
 			snprintf(run->sh->skip_reason, sizeof(run->sh->skip_reason), "%s: %s",
 				 inj ? inj->name : con->name, why);
+			snprintf(run->sh->skip_name, sizeof(run->sh->skip_name), "%s",
+				 inj ? inj->name : con->name);
 			return false;
 		}
 	}
@@ -307,6 +313,7 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 	run->sh = sh;
 	run->seed = seed;
 	run->nr_vcpus = sc->vcpus ? sc->vcpus : vcpus;
+	run->drawn = sc->nr_draw;
 	signals_setup();
 	rcu_register_thread();
 

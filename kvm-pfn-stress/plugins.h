@@ -69,6 +69,10 @@ struct consumer_ops {
 	const char *name;
 	const char *describe;
 	struct guest_count counts[MAX_GUEST_COUNTS];
+	/* where lives are drawn (draw.h): names between blanks that it cannot be judged with, */
+	const char *apart;
+	bool alone;			/* and no other consumer in its VM */
+	bool writes;			/* KVM itself writes test pages: only SIGKILL ends its waits */
 	/* NULL, or why it can't run here. Main thread, before there is a VM. */
 	const char *(*unsupported)(struct run *run);
 	/* Main thread: the VM has no vCPUs and no regions yet. */
@@ -87,6 +91,7 @@ struct injector_ops {
 	uint32_t gap_us;		/* longest pause between two steps; drawn log-uniformly */
 	bool by_supervisor;		/* SIGKILL: not a thread of the child */
 	bool memslot_updates;
+	const char *apart;		/* as a consumer's */
 	/* NULL, or why it can't run here. */
 	const char *(*unsupported)(struct run *run);
 	/* By the main thread: before there are regions and a VM, and after all workers ended. */

@@ -23,8 +23,8 @@ struct parser {
 	struct scenario *s;
 };
 
-enum key_type { KEY_TEXT, KEY_LIST, KEY_ACCESS, KEY_NUMBER, KEY_COUNT, KEY_BOOT,
-		KEY_PARAMS, KEY_GROUP };
+enum key_type { KEY_TEXT, KEY_LIST, KEY_ACCESS, KEY_DRAW, KEY_NUMBER, KEY_COUNT,
+		KEY_WORD, KEY_PARAMS, KEY_GROUP };
 
 struct key {
 	const char *name;
@@ -32,7 +32,7 @@ struct key {
 	size_t offset;		/* of the value in struct scenario */
 	size_t nr_offset;	/* KEY_LIST: of the number of items */
 	unsigned int max;	/* KEY_LIST: items; KEY_NUMBER: the largest value */
-	const char *kind;	/* KEY_LIST: what known() is asked for */
+	const char *kind;	/* KEY_LIST: what known() is asked for; KEY_WORD: the only value */
 	bool may_repeat;	/* KEY_LIST: the same name twice means two of them */
 };
 
@@ -46,18 +46,21 @@ static const struct key keys[] = {
 	{ "consumers",      KEY_LIST,   LIST(consumers), .kind = "consumer" },
 	{ "access",         KEY_ACCESS, LIST(access) },
 	{ "injectors",      KEY_LIST,   LIST(injectors), .kind = "injector" },
+	{ "draw",           KEY_DRAW,   LIST(draw) },
 	{ "vcpus",          KEY_NUMBER, AT(vcpus), .max = 8 },
 	{ "weight",         KEY_NUMBER, AT(weight), .max = 1000 },
 	{ "min_faults",     KEY_COUNT,  AT(min_faults) },
 	{ "min_injections", KEY_COUNT,  AT(min_injections) },
 	{ "min_hits",       KEY_COUNT,  AT(min_hits) },
 	{ "min_counts",     KEY_LIST,   LIST(min_counts) },
-	{ "boot",           KEY_BOOT,   AT(own_boot) },
+	{ "boot",           KEY_WORD,   AT(own_boot), .kind = "own" },
+	{ "when",           KEY_WORD,   AT(named), .kind = "named" },
 	{ "params",         KEY_PARAMS, AT(params) },
 	{ "outcomes",       KEY_GROUP,  AT(outcomes) },
 };
 
-static const char * const access_names[] = { "load", "store", "rmw", "exec" };
+static const char * const access_names[] = { "load", "store", "rmw", "exec", NULL };
+static const char * const draw_names[] = { "regions", "consumers", "injectors", NULL };
 
 /* A comment is a line of its own, or a '#' between blanks ("#PF" is no comment). */
 static void cut_comment(char *s)
@@ -97,12 +100,11 @@ static bool parse_number(const char *s, unsigned long long *value)
 	return !errno && !*end;
 }
 
-static bool access_known(const char *name)
+static bool is_one_of(const char *name, const char * const *names)
 {
-	for (size_t i = 0; i < ARRAY_LEN(access_names); i++)
-		if (!strcmp(name, access_names[i]))
-			return true;
-	return false;
+	while (*names && strcmp(name, *names))
+		names++;
+	return *names;
 }
 
 static int parse_item(struct parser *p, const struct key *key, char *word,
@@ -122,8 +124,10 @@ static int parse_item(struct parser *p, const struct key *key, char *word,
 		return fail(p, "expected a name of at most %zu of a-z, 0-9, '-' and '_', got '%s'",
 			    sizeof(item->name) - 1, word);
 	strcpy(item->name, word);
-	if (key->type == KEY_ACCESS && !access_known(word))
+	if (key->type == KEY_ACCESS && !is_one_of(word, access_names))
 		return fail(p, "expected load, store, rmw or exec, got '%s'", word);
+	if (key->type == KEY_DRAW && (!item->value || !is_one_of(word, draw_names)))
+		return fail(p, "expected regions:N, consumers:N or injectors:N, got '%s'", word);
 	if (key->kind && p->known && !p->known(key->kind, word))
 		return fail(p, "expected the name of a known %s, got '%s'", key->kind, word);
 	return 0;
@@ -202,6 +206,7 @@ static int parse_value(struct parser *p, const struct key *key, char *value)
 		return 0;
 	case KEY_LIST:
 	case KEY_ACCESS:
+	case KEY_DRAW:
 		return parse_list(p, key, value);
 	case KEY_NUMBER:
 		if (!parse_number(value, &number) || !number || number > key->max)
@@ -214,9 +219,9 @@ static int parse_value(struct parser *p, const struct key *key, char *value)
 			return fail(p, "expected a number for '%s', got '%s'", key->name, value);
 		*(unsigned long long *)field = number;
 		return 0;
-	case KEY_BOOT:
-		if (strcmp(value, "own"))
-			return fail(p, "expected 'own' for 'boot', got '%s'", value);
+	case KEY_WORD:
+		if (strcmp(value, key->kind))
+			return fail(p, "expected '%s' for '%s', got '%s'", key->kind, key->name, value);
 		*(bool *)field = true;
 		return 0;
 	case KEY_PARAMS:
@@ -285,9 +290,38 @@ static int check_conformance(struct parser *p)
 	struct scenario *s = p->s;
 
 	if (s->nr_regions || s->nr_consumers || s->nr_access || s->nr_injectors || s->vcpus ||
-	    s->weight || s->min_faults || s->min_injections || s->min_hits ||
+	    s->nr_draw || s->weight || s->min_faults || s->min_injections || s->min_hits ||
 	    s->nr_min_counts)
 		return fail(p, "expected no key but 'describe', 'boot' and 'params' beside 'outcomes'");
+	return 0;
+}
+
+unsigned int scenario_drawn(const struct scenario *s, const char *list, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->nr_draw; i++)
+		if (!strcmp(s->draw[i].name, list) && s->draw[i].value < nr)
+			return s->draw[i].value;
+	return nr;
+}
+
+static int check_numbers(struct parser *p)
+{
+	const struct scenario *s = p->s;
+	const struct {
+		const char *list;
+		unsigned int nr, max;
+	} lists[] = {
+		{ "regions", s->nr_regions, MAX_REGIONS },
+		{ "consumers", s->nr_consumers, MAX_CONSUMERS },
+		{ "injectors", s->nr_injectors, MAX_INJECTORS },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		if (scenario_drawn(s, lists[i].list, lists[i].nr) > lists[i].max)
+			return fail(p, "expected at most %u %s at a time: fewer names, or "
+				    "'draw = %s:N'", lists[i].max, lists[i].list, lists[i].list);
 	return 0;
 }
 
@@ -307,7 +341,7 @@ static int set_defaults(struct parser *p)
 	}
 	if (!s->weight)
 		s->weight = 1;
-	return 0;
+	return check_numbers(p);
 }
 
 static int parse_stream(struct parser *p, const char *name, FILE *file)

@@ -100,6 +100,7 @@ static void dirty_run(struct worker *w)
 
 const struct consumer_ops consumer_dirty_log = {
 	.name = "dirty-log",
+	.apart = "alias multi-vma guest-memfd",	/* dirty_trackable() */
 	.describe = "vCPUs, and the dirty log of a memslot read and cleared between their runs",
 	.unsupported = dirty_unsupported,
 	.setup = dirty_setup,

@@ -145,6 +145,8 @@ static void ring_run(struct worker *w)
 
 const struct consumer_ops consumer_dirty_ring = {
 	.name = "dirty-ring",
+	.apart = "alias multi-vma guest-memfd",	/* dirty_trackable() */
+	.alone = true,	/* all vCPUs have rings */
 	.describe = "vCPUs, and their dirty rings harvested and reset between their runs",
 	.unsupported = ring_unsupported,
 	.vm_created = ring_vm_created,

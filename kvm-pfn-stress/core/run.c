@@ -143,7 +143,8 @@ static void collect_ops(struct shared *sh, struct failure *f)
 			} else {
 				continue;
 			}
-			f->op_log[k] = (struct failure_op){ r, w };
+			f->op_log[k].r = r;
+			strcpy(f->op_log[k].thread, sh->worker[w].name);
 		}
 	}
 }

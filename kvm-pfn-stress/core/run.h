@@ -19,7 +19,6 @@
 #include "core/rng.h"
 
 #define MAX_WORKERS	32
-#define MAX_REGIONS	16
 #define MAX_FAILURES	64
 #define MAX_KNOWN	48	/* of them; what is new always finds a place */
 #define MAX_POISON	1024
@@ -72,7 +71,7 @@ struct worker_shared {
 
 struct failure_op {
 	struct op_record r;
-	unsigned int worker;
+	char thread[32];
 };
 
 struct failure {
@@ -173,6 +172,7 @@ struct shared {
 	atomic_uint nr_counters;
 	struct counter counter[MAX_COUNTERS];
 	char skip_reason[128];
+	char skip_name[32];	/* the plug-in that cannot be had here */
 	bool memslot_updates;	/* an injector of this scenario adds and deletes memslots */
 	struct guest_ctl *ctl;	/* control area, mapped by the supervisor as well */
 	/* conformance: cells before cells_done have a result, the one at it is running */
@@ -209,6 +209,7 @@ struct run {
 	atomic_bool meet;		/* they wait for a fault that waits for them */
 	bool together, split;		/* where threads run (engine.c); main thread */
 	unsigned int one_cpu;
+	bool drawn;			/* put together by chance: what has nothing to do rests */
 	bool delays;			/* an injector uses PFNH_DELAY itself */
 	bool errors_injected;		/* the helper module makes KVM's calls fail */
 };
@@ -222,6 +223,7 @@ struct worker {
 	unsigned int id;	/* vCPU number, or number of the injector */
 	unsigned int weight;
 	/* injectors */
+	bool rests;		/* nothing here that it could change */
 	bool aims;		/* it takes pages that it is told to take */
 	uint64_t target;	/* the address behind a fault that waits for this one; or 0 */
 	pthread_t thread;

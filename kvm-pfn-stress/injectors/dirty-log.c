@@ -52,7 +52,7 @@ static void read_log(struct worker *w, struct region *r)
 	if (t)
 		dirty_after(t, HOW);	/* the first round begins */
 	while (reads-- && !run_stopping(w->run)) {
-		inject_pause(w, 20000);
+		inject_pause(w, 5000);
 		if (t)
 			dirty_before(t);
 		record_op(w, "dirty log read", r->gpa, slot_pages(r));
@@ -98,6 +98,7 @@ static unsigned int dirty_log_step(struct worker *w)
 
 const struct injector_ops injector_dirty_log = {
 	.name = "dirty-log",
+	.apart = "nested",	/* docs/findings/write-track.md: it kills the kernel */
 	.describe = "switch dirty logging of a memslot on, read the log, switch it off",
 	.gap_us = 2000,
 	.unsupported = dirty_log_unsupported,

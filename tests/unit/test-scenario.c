@@ -37,9 +37,10 @@ static void reads_everything(void **state)
 		"consumers = vcpu:2\n"
 		"access = load:4 store:2 rmw exec:1\n"
 		"injectors = zap:3 kick\n"
+		"draw = injectors:1 regions:2\n"
 		"vcpus = 3\nmin_faults = 1000\nmin_injections = 0\nmin_hits = 7\n"
 		"min_counts = nested-run:8 smm-entry:1\n"
-		"weight = 2\nboot = own\nparams =  kvm.tdp_mmu=N\tkvm_amd.npt=0 \n");
+		"weight = 2\nboot = own\nwhen = named\nparams =  kvm.tdp_mmu=N\tkvm_amd.npt=0 \n");
 
 	(void)state;
 	assert_int_equal(parse(path, &s, known, err, sizeof(err)), 0);
@@ -56,6 +57,9 @@ static void reads_everything(void **state)
 	assert_string_equal(s.access[3].name, "exec");
 	assert_int_equal(s.nr_injectors, 2);
 	assert_int_equal(s.injectors[0].value, 3);
+	assert_int_equal(scenario_drawn(&s, "regions", s.nr_regions), 2);
+	assert_int_equal(scenario_drawn(&s, "consumers", s.nr_consumers), 1);
+	assert_int_equal(scenario_drawn(&s, "injectors", s.nr_injectors), 1);
 	assert_int_equal(s.vcpus, 3);
 	assert_int_equal(s.weight, 2);
 	assert_int_equal(s.min_faults, 1000);
@@ -64,6 +68,7 @@ static void reads_everything(void **state)
 	assert_string_equal(s.min_counts[0].name, "nested-run");
 	assert_int_equal(s.min_counts[0].value, 8);
 	assert_true(s.own_boot);
+	assert_true(s.named);
 	assert_string_equal(s.params, "kvm.tdp_mmu=N kvm_amd.npt=0");
 }
 
@@ -100,8 +105,12 @@ static const struct {
 	{ "regions = Anon\n", ":1: expected a name" },
 	{ "regions = ../anon\n", ":1: expected a name" },
 	{ "regions = a a a a a a a a a a a a a a a a a\n", "a known backing" },
-	{ "regions = anon anon anon anon anon anon anon anon anon anon anon anon anon anon anon "
-	  "anon anon\n", ":1: expected at most 16 names for 'regions'" },
+	{ "describe = x\nregions = anon anon anon anon anon anon anon anon anon anon anon anon anon "
+	  "anon anon anon anon\n", "expected at most 16 regions at a time: fewer names, or 'draw =" },
+	{ "describe = x\nregions = anon\ndraw = regions\n", ":3: expected regions:N, consumers:N" },
+	{ "draw = oracles:1\n", ":1: expected regions:N, consumers:N or injectors:N, got 'oracles'" },
+	{ "draw = regions:1 regions:2\n", ":1: expected each name once, got 'regions' twice" },
+	{ "describe = x\noutcomes = anon\ndraw = regions:1\n", "expected no key but 'describe'" },
 	{ "consumers = vcpu vcpu\n", ":1: expected each name once, got 'vcpu' twice" },
 	{ "consumers = nested\n", ":1: expected the name of a known consumer" },
 	{ "access = jump:1\n", ":1: expected load, store, rmw or exec, got 'jump'" },
@@ -122,6 +131,7 @@ static const struct {
 	  ":1: expected at most 159 characters for 'params'" },
 	{ "describe = x\noutcomes = all\n", ":2: expected a group of the outcome table, got 'all'" },
 	{ "describe = x\noutcomes = anon\nregions = anon\n", "expected no key but 'describe'" },
+	{ "when = never\n", ":1: expected 'named' for 'when', got 'never'" },
 	{ "boot = shared\n", ":1: expected 'own' for 'boot', got 'shared'" },
 };
 

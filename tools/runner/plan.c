@@ -24,8 +24,15 @@ static bool known_name(const char *kind, const char *name)
 	return ok;
 }
 
-static bool wanted(const struct run *run, const char *name)
+/* @conf: NULL if the file was not read yet. */
+static bool wanted(const struct run *run, const char *name, const struct scenario *conf)
 {
+	if (conf && conf->named) {
+		for (size_t i = 0; i < run->opt.nr_scenarios; i++)
+			if (!strcmp(run->opt.scenarios[i], name))
+				return true;
+		return false;
+	}
 	if (!run->opt.nr_scenarios)
 		return true;
 	for (size_t i = 0; i < run->opt.nr_scenarios; i++)
@@ -79,12 +86,12 @@ static bool add_matching(struct run *run, const char *below)
 		const char *rest = files.gl_pathv[i] + strlen(dir) + 1;
 		char *name = format("%.*s", (int)strlen(rest) - 5, rest);
 
-		if (wanted(run, name)) {
+		if (wanted(run, name, NULL)) {
 			ok = !scenario_parse(dir, name, &conf, known_name, err, sizeof(err));
-			if (ok)
-				run->s[run->nr++].conf = conf;
-			else
+			if (!ok)
 				say("kvm-pfn-stress: %s", err);
+			else if (wanted(run, name, &conf))
+				run->s[run->nr++].conf = conf;
 		}
 		free(name);
 	}
