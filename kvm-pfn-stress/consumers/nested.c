@@ -140,6 +140,7 @@ static void nested_run(struct worker *w)
 
 const struct consumer_ops consumer_nested = {
 	.name = "nested",
+	.writes = true,
 	.describe = "nested guests that touch the pages, run from control blocks in test pages",
 	.counts = { { "run", offsetof(struct guest_vcpu, nested.runs) } },
 	.unsupported = nested_unsupported,

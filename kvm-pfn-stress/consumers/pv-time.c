@@ -130,6 +130,7 @@ static void pv_time_run(struct worker *w)
 
 const struct consumer_ops consumer_pv_time = {
 	.name = "pv-time",
+	.writes = true,
 	.describe = "vCPUs, and pages that KVM writes the time to: kvmclock, steal time",
 	.run = pv_time_run,
 };

@@ -31,6 +31,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/compat.h"
 #include "arch/arch.h"
 #include "core/pagemap.h"
 #include "core/proc.h"
@@ -197,13 +198,20 @@ static void check_wp(struct worker *w, struct hold *h, unsigned int page)
 			       *(volatile uint64_t *)(at + off));
 }
 
-static void unprotect(struct hold *h, unsigned int page, unsigned int nr)
+/* One by one: 6.1 refuses a range that others have split into several VMAs (mwriteprotect_range()). */
+static bool write_protect(struct hold *h, unsigned int page, unsigned int nr, uint64_t mode)
 {
-	struct uffdio_writeprotect wp = {
-		.range = { h->hva + page * GUEST_PAGE_SIZE, nr * GUEST_PAGE_SIZE },
-	};
+	bool ok = true;
 
-	ioctl(the_uffd.fd, UFFDIO_WRITEPROTECT, &wp);
+	for (; nr; nr--, page++) {
+		struct uffdio_writeprotect wp = {
+			.range = { h->hva + page * GUEST_PAGE_SIZE, GUEST_PAGE_SIZE },
+			.mode = mode,
+		};
+
+		ok &= !ioctl(the_uffd.fd, UFFDIO_WRITEPROTECT, &wp);
+	}
+	return ok;
 }
 
 /* What is there already (EEXIST) or cannot be had now (EAGAIN) is asked for again, or given up. */
@@ -235,7 +243,7 @@ static void answer(struct worker *w, struct hold *h, unsigned int page)
 		break;
 	default:
 		check_wp(w, h, page);
-		unprotect(h, page, 1);
+		write_protect(h, page, 1, 0);
 	}
 	/* for waiters that came between an earlier answer and this one */
 	ioctl(the_uffd.fd, UFFDIO_WAKE, &one);
@@ -287,6 +295,19 @@ static bool too_old(void)
 	return !proc_has_symbol("kvm_handle_noslot_fault") && !proc_has_symbol("__kvm_faultin_pfn");
 }
 
+/*
+ * What waits in copy_from_user() and the like goes on until a fatal signal (fault_signal_pending(),
+ * 6.1 to 7.3): KVM's emulator, which reads a read-only memslot for a compare-and-exchange. Neither
+ * kvm_vcpu_map() nor hva_to_pfn_retry() asks for FOLL_INTERRUPTIBLE.
+ */
+static bool kickable(const struct worker *vcpu, const struct region *r)
+{
+	const struct guest_vcpu *g = &vcpu->run->ctl->vcpu[vcpu->id];
+
+	return !vcpu->consumer->writes && !g->emulated &&
+	       !(r->first->slot_flags & KVM_MEM_READONLY && g->op == OP_RMW);
+}
+
 /* vCPUs that wait for a page of ours: a signal must get them out. */
 static void kick_waiters(struct worker *w, struct hold *h)
 {
@@ -305,7 +326,7 @@ static void kick_waiters(struct worker *w, struct hold *h)
 			continue;
 		record_op(w, "kick", h->r->gpa + (h->first + page) * GUEST_PAGE_SIZE, 1);
 		syscall(SYS_tgkill, getpid(), atomic_load(&ws->tid), SIGUSR1);
-		if (the_uffd.unkickable)
+		if (the_uffd.unkickable || !kickable(run->worker[v], h->r))
 			continue;
 		oracle_checked(run, ORACLE_LIVENESS, 1);
 		while (atomic_load(&ws->progress) == progress &&
@@ -356,12 +377,7 @@ static void serve(struct worker *w, struct hold *h)
 
 static bool protect(struct worker *w, struct hold *h)
 {
-	struct uffdio_writeprotect wp = {
-		.range = { h->hva, h->nr * GUEST_PAGE_SIZE },
-		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
-	};
-
-	if (ioctl(the_uffd.fd, UFFDIO_WRITEPROTECT, &wp))
+	if (!write_protect(h, 0, h->nr, UFFDIO_WRITEPROTECT_MODE_WP))
 		return false;
 	pagemap_read(h->hva, h->nr, h->wp);
 	still_take(&h->still, h->hva, h->nr, w->run->nr_vcpus);
@@ -399,7 +415,7 @@ static unsigned int uffd_step(struct worker *w)
 	if (h.mode == WP) {
 		for (page = 0; page < h.nr; page++)
 			check_wp(w, &h, page);
-		unprotect(&h, 0, h.nr);
+		write_protect(&h, 0, h.nr, 0);
 	}
 	if (!do_unregister(h.hva, h.nr))
 		inject_broken(w, r, "uffd-unregister");
