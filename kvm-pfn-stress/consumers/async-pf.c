@@ -31,9 +31,10 @@ static const char *async_pf_unsupported(struct run *run)
 static void async_pf_setup(struct worker *w)
 {
 	struct guest_vcpu *g = &w->run->ctl->vcpu[w->id];
+	static unsigned int nr;
 
 	g->async.on = 1;
-	if (!(w->id % 2))
+	if (!(nr++ % 2))
 		arch_async_setup(w->run->vm, w->run->vcpu[w->id],
 				 CTL_GVA + ((uint64_t)g - (uint64_t)w->run->ctl));
 }
@@ -61,6 +62,7 @@ static void async_pf_run(struct worker *w)
 
 const struct consumer_ops consumer_async_pf = {
 	.name = "async-pf",
+	.apart = "poison gup-error",	/* SIGBUS for a page that is ready, wherever the vCPU is */
 	.describe = "vCPUs that go on while a page is brought in, and are told when it is there",
 	.counts = {
 		{ "missing", offsetof(struct guest_vcpu, async.missing) },

@@ -45,8 +45,11 @@ static const char *pfncache_unsupported(struct run *run)
 
 static void pfncache_setup(struct worker *w)
 {
-	if (w->id)
+	static bool enabled;
+
+	if (enabled)
 		return;
+	enabled = true;
 	xen_enable(w->run->vm);
 	by_hva = !xen_unsupported(true);
 }
@@ -213,6 +216,8 @@ static void pfncache_run(struct worker *w)
 
 const struct consumer_ops consumer_pfncache = {
 	.name = "pfncache",
+	.writes = true,
+	.apart = "pv-time",	/* see above: no steal time */
 	.describe = "vCPUs, and pages that KVM itself writes: Xen's, kvmclock",
 	.unsupported = pfncache_unsupported,
 	.setup = pfncache_setup,
