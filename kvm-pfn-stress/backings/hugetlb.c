@@ -9,8 +9,12 @@
 
 static int hugetlb_init(struct region *r)
 {
-	/* the memslot injector maps the new place before it unmaps the old one */
-	return backing_hugetlb_pool(r, "2048kB", 2 * r->nr / r->ops->granule);
+	/*
+	 * The memslot injector maps the new place before it unmaps the old one; and a fault under way holds
+	 * a page that is dropped meanwhile, where KVM takes references (until 6.12), its async work as well.
+	 */
+	return backing_hugetlb_pool(r, "2048kB",
+				    2 * r->nr / r->ops->granule + 2 * r->run->nr_vcpus);
 }
 
 const struct backing_ops backing_hugetlb = {
