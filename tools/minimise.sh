@@ -92,9 +92,23 @@ without() {
 		{ print }' "$3"
 }
 
+# of a scenario whose lives are drawn: the life that failed
+keep_life() { # FILE
+	local life key list
+	life=$(awk -v s="scenario=$name" '$1 == "@life" && $2 == s { life = $0 }
+		$1 == "@failure" && $2 == s && !/ known=[^ ]/ { print life; exit }' "$dir/events.log")
+	[[ $life ]] || bad "'$dir/events.log' does not say what $name drew when it failed"
+	sed -i '/^ *draw *=/d' "$1"
+	for key in regions consumers injectors; do
+		list=$(sed -n "s/.* $key=\([^ ]*\).*/\1/p" <<<"$life ")
+		sed -i "s/^ *$key *=.*/$key = ${list//%20/ }/" "$1"
+	done
+}
+
 more=("$@")
 best=$work/best.conf
 cp "$from" "$best"
+! grep -q '^ *draw *=' "$best" || keep_life "$best"
 say "$name: does $print come back?"
 whole_fails() {
 	local before=${#prints[@]}

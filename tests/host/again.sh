@@ -92,6 +92,17 @@ other_face() {
 }
 ok 'minimise: a bug with another face' other_face
 
+cp -r "$PFN_CONFIGS" "$tmp/drawing"
+echo 'draw = regions:1 injectors:2' >>"$tmp/drawing/scenarios/needs.conf"
+drawn() { # what the failing life had is what is left of the lists
+	PFN_CONFIGS=$tmp/drawing stress --scenario needs --repeat 0
+	status=0
+	PFN_CONFIGS=$tmp/drawing TRIES=1 "$top/run.sh" replay "$tmp/results" --minimise >"$tmp/out" 2>"$tmp/err" || status=$?
+	is "$status" 0 && is "$(grep -E '^(regions|consumers|injectors|draw)' "$(cat "$tmp/out")" | sort | tr '\n' ';')" \
+		'consumers = sweep;injectors = zap:3;regions = pfnmap-fault:16;'
+}
+ok 'minimise: a life that was drawn' drawn
+
 # ---- going on ----
 cut_short() { # the runner is killed in its second scenario
 	rm -rf "$tmp/results"
