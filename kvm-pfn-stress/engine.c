@@ -29,7 +29,6 @@
 #include "oracles/quiet.h"
 #include "plugins.h"
 
-#define CTL_SLOT	1
 #define DEFAULT_PAGES	64
 
 /* Exit status of a kselftest that could not run. */
@@ -249,7 +248,6 @@ static void add_guest(struct run *run)
 	uint64_t size = ctl_size(run->nr_pages, run->nr_vcpus);
 	unsigned int v;
 
-	size = (size + GUEST_PAGE_SIZE - 1) & ~(GUEST_PAGE_SIZE - 1);
 	run->ctl = run->sh->ctl;
 	memset(run->ctl, 0, size);
 	run->ctl->nr_pages = run->nr_pages;

@@ -205,7 +205,9 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 		return;
 	}
 	if (w1 == w2 && pw_old(w1) == pw_new(w1) && state_forbids(pw_new(w1), op)) {
-		report(me, RULE_ACCESS, v, w1);
+		/* the emulator goes by the host's mapping: what KVM finds no pfn for is no obstacle */
+		if (!me->emulated || pw_new(w1) != PS_REFUSED)
+			report(me, RULE_ACCESS, v, w1);
 		return;
 	}
 	if (op == OP_STORE || (op == OP_RMW && v == last))

@@ -16,6 +16,7 @@
 #define GUEST_PAGE_SHIFT	12
 #define GUEST_PAGE_SIZE		(1ul << GUEST_PAGE_SHIFT)
 
+#define CTL_SLOT		1
 #define CTL_GPA			0xc0000000ul
 #define CTL_GVA			0x5000000000ul
 #define REGION_GPA		0x100000000ul	/* of region 0; the next is 1 GiB further up */
@@ -169,9 +170,12 @@ static inline uint64_t *ctl_own(struct guest_ctl *c, unsigned int vcpu)
 	return ctl_words(c) + (2 + vcpu) * c->nr_pages;
 }
 
+/* Whole pages. */
 static inline uint64_t ctl_size(unsigned int pages, unsigned int vcpus)
 {
-	return sizeof(struct guest_ctl) + (2ul + vcpus) * pages * sizeof(uint64_t);
+	uint64_t size = sizeof(struct guest_ctl) + (2ul + vcpus) * pages * sizeof(uint64_t);
+
+	return (size + GUEST_PAGE_SIZE - 1) & ~(GUEST_PAGE_SIZE - 1);
 }
 
 /**

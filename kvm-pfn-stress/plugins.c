@@ -43,8 +43,9 @@
 	X(own_ptes) \
 	X(pfncache) \
 	X(pfncache_hva) \
-	X(pv_time) \
 	X(prefault) \
+	X(pv_time) \
+	X(smm) \
 	X(sweep) \
 	X(vcpu)
 

@@ -127,6 +127,18 @@ int arch_clock_update(struct kvm_vcpu *vcpu);
 /* The number in a clock or a stolen time (@steal) that KVM changes whenever it writes it. */
 uint32_t arch_time_version(const void *time, bool steal);
 
+/* NULL, or why vCPUs have one address space only. */
+const char *arch_spaces_unsupported(void);
+
+/**
+ * arch_second_space - have a vCPU see the memslots of the second address space, or of the first
+ * @vcpu: not in KVM_RUN; it goes on where it is
+ * @second: which
+ *
+ * x86: system management mode, without its handler (kvm_vcpu_ioctl_x86_set_vcpu_events(), 6.1 to 7.3).
+ */
+void arch_second_space(struct kvm_vcpu *vcpu, bool second);
+
 /**
  * arch_window_setup - map a page that the guest can translate otherwise, and its page table entry
  * @vm: the VM

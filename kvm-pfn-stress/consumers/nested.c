@@ -23,6 +23,7 @@
 #include "core/compat.h"
 #include "arch/arch.h"
 #include "consumers/vcpu.h"
+#include "core/proc.h"
 #include "oracles/outcome.h"
 #include "plugins.h"
 
@@ -36,9 +37,13 @@ static const char *const answer_names[] = {
 	[ANSWER_SHUTDOWN] = "shutdown",
 };
 
+/* 6.13 and later map no page of a pfnmap for KVM's own use, unless they are told to. */
+static bool unsafe;
+
 static const char *nested_unsupported(struct run *run)
 {
 	(void)run;
+	unsafe = proc_flag("/sys/module/kvm/parameters/allow_unsafe_mappings");
 	return arch_nested_unsupported();
 }
 
@@ -46,12 +51,12 @@ static const char *nested_unsupported(struct run *run)
  * The guest writes control blocks over stamps: not where others read those. Nor into the helper module's
  * pages: KVM may write to a block for a moment after the page was taken away (kvm_vcpu_map() has a
  * reference, or 6.12 with a pfnmap nothing at all), which the canary of a retired page shows:
- * docs/findings/s9.md.
+ * docs/findings/s9.md. Where that is allowed (allow_unsafe_mappings) the scenario takes none away.
  */
 static bool takes_blocks(const struct run *run, const struct region *r)
 {
 	return r->mapped == PS_MAPPED && !r->ops->no_vma && !r->ops->on_disk && !r->ops->granule &&
-	       !r->ops->helper && r->nr >= 2 * run->nr_vcpus;
+	       (!r->ops->helper || unsafe) && r->nr >= 2 * run->nr_vcpus;
 }
 
 static void nested_setup(struct worker *w)
@@ -74,10 +79,9 @@ static void nested_setup(struct worker *w)
 	g->window_gva = WINDOW_GVA(w->id);
 }
 
-/* 6.13 and later map no page of a pfnmap for KVM's own use, unless kvm.allow_unsafe_mappings. */
 static bool never_maps(const struct run *run, const struct region *r)
 {
-	return r->ops->remapped && run->sh->caps.unrefcounted;
+	return r->ops->remapped && run->sh->caps.unrefcounted && !unsafe;
 }
 
 /* KVM could not use the control block: was the page in a state that says so? */

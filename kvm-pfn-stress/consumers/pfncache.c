@@ -189,7 +189,7 @@ static void pfncache_turn(struct worker *w)
 	uint64_t gpa = r->gpa + page * GUEST_PAGE_SIZE;
 	struct kvm_vcpu *vcpu = run->vcpu[w->id];
 
-	if (r->ops->no_vma)
+	if (r->ops->no_vma || region_private(r, page))
 		return;
 	/* what stays for a while meets more changes than what moves each time */
 	switch (rng_below(&w->rng, 16)) {

@@ -52,7 +52,7 @@ static void move(struct worker *w, enum time time)
 	uint64_t gpa = r->gpa + page * GUEST_PAGE_SIZE + offset(w, time);
 	bool claimed;
 
-	if (r->ops->no_vma)
+	if (r->ops->no_vma || region_private(r, page))
 		return;
 	claimed = region_claim_page(r, page);
 	record_op(w, time_names[time], gpa, 1);

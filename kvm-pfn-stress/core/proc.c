@@ -32,6 +32,13 @@ long long proc_number(const char *path, long long fallback)
 	return end == buf ? fallback : v;
 }
 
+bool proc_flag(const char *path)
+{
+	char buf[8];
+
+	return slurp(path, buf, sizeof(buf)) > 0 && (*buf == 'Y' || *buf == '1');
+}
+
 int proc_write(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;

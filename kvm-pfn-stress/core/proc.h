@@ -18,6 +18,9 @@ int proc_write(const char *path, const char *text);
 /* The number behind "key" at the start of a line of a file such as /proc/meminfo; -1 if absent. */
 long long proc_field(const char *path, const char *key);
 
+/* Does a file say yes: "Y", or a number that begins with 1? */
+bool proc_flag(const char *path);
+
 /* Is this a symbol of the running kernel or of a loaded module? */
 bool proc_has_symbol(const char *name);
 

@@ -218,7 +218,7 @@ struct region *region_create(struct run *run, const struct backing_ops *ops, uns
 }
 
 /* KVM_SET_USER_MEMORY_REGION2 is there where guest_memfd is. */
-static int set_slot(struct region *r, uint32_t slot, uint64_t gpa, uint64_t size, uint64_t hva)
+static int set_one_slot(struct region *r, uint32_t slot, uint64_t gpa, uint64_t size, uint64_t hva)
 {
 	struct compat_region2 reg = {
 		.slot = slot,
@@ -236,6 +236,15 @@ static int set_slot(struct region *r, uint32_t slot, uint64_t gpa, uint64_t size
 	if (!size)
 		reg.flags = 0;
 	return ioctl(r->run->vm->fd, COMPAT_SET_USER_MEMORY_REGION2, &reg);
+}
+
+static int set_slot(struct region *r, uint32_t slot, uint64_t gpa, uint64_t size, uint64_t hva)
+{
+	int err = set_one_slot(r, slot, gpa, size, hva);
+
+	if (!err && r->run->spaces > 1)
+		err = set_one_slot(r, slot | REGION_SECOND_SPACE, gpa, size, hva);
+	return err;
 }
 
 int region_shift_slots(struct region *r, uint64_t hva, uint64_t off)

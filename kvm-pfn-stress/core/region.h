@@ -101,6 +101,14 @@ bool region_at(struct run *run, uint64_t gpa, struct region_place *place);
  */
 void region_move(struct region *r, uint64_t hva);
 
+/* Is it for one vCPU alone, which writes more there than a stamp? */
+static inline bool region_private(const struct region *r, unsigned int page)
+{
+	return ctl_gva(r->run->ctl)[r->base + page] & GVA_PRIVATE;
+}
+
+#define REGION_SECOND_SPACE	(1u << 16)	/* in the number of a memslot: of the second address space */
+
 /**
  * region_set_slots - make or delete the memslots of a region, all of them
  * @r: first region of a memslot

@@ -199,6 +199,7 @@ struct run {
 	struct kvm_vcpu *vcpu[GUEST_MAX_VCPUS];
 	struct guest_ctl *ctl;
 	int helper_fd;		/* -1 without the module; this one carries the mark */
+	unsigned int spaces;	/* address spaces that have memslots, if more than one */
 	unsigned int nr_regions, nr_pages;
 	struct region *region[MAX_REGIONS];
 	struct worker *worker[MAX_WORKERS];

@@ -3,13 +3,12 @@
  * x86: the instructions that touch test pages, and how the host gets a vCPU out of them.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "core/compat.h"
 #include "arch/arch.h"
 #include "arch/x86/x86.h"
+#include "core/proc.h"
 
 #define PF_VECTOR_NR	14
 
@@ -225,6 +224,23 @@ int arch_clock_update(struct kvm_vcpu *vcpu)
 	return ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0) ? errno : 0;
 }
 
+const char *arch_spaces_unsupported(void)
+{
+	if (!kvm_has_cap(KVM_CAP_X86_SMM) || kvm_check_cap(KVM_CAP_MULTI_ADDRESS_SPACE) < 2)
+		return "this kernel's KVM has no system management mode (CONFIG_KVM_SMM)";
+	return NULL;
+}
+
+void arch_second_space(struct kvm_vcpu *vcpu, bool second)
+{
+	struct kvm_vcpu_events events;
+
+	vcpu_events_get(vcpu, &events);
+	events.flags |= KVM_VCPUEVENT_VALID_SMM;
+	events.smi.smm = second;
+	vcpu_events_set(vcpu, &events);
+}
+
 /* struct pvclock_vcpu_time_info, struct kvm_steal_time */
 uint32_t arch_time_version(const void *time, bool steal)
 {
@@ -246,14 +262,8 @@ void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len)
 
 const char *arch_can_emulate(void)
 {
-	char value[8] = "";
-	int fd = open("/sys/module/kvm/parameters/force_emulation_prefix", O_RDONLY);
-
-	if (fd < 0 || read(fd, value, sizeof(value) - 1) < 0)
-		value[0] = 'N';
-	if (fd >= 0)
-		close(fd);
-	return value[0] == 'Y' || value[0] == '1' ? NULL : "needs kvm.force_emulation_prefix=1";
+	return proc_flag("/sys/module/kvm/parameters/force_emulation_prefix") ? NULL :
+	       "needs kvm.force_emulation_prefix=1";
 }
 
 bool arch_emulated(void)
