@@ -62,7 +62,8 @@ static void async_pf_run(struct worker *w)
 
 const struct consumer_ops consumer_async_pf = {
 	.name = "async-pf",
-	.apart = "poison gup-error",	/* SIGBUS for a page that is ready, wherever the vCPU is */
+	/* SIGBUS for a page that is ready, wherever the vCPU is; docs/findings/async-refused.md */
+	.apart = "poison gup-error memfd-secret",
 	.describe = "vCPUs that go on while a page is brought in, and are told when it is there",
 	.counts = {
 		{ "missing", offsetof(struct guest_vcpu, async.missing) },
