@@ -152,6 +152,25 @@ void arch_second_space(struct kvm_vcpu *vcpu, bool second);
 uint64_t arch_window_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t pte_gva,
 			   uint64_t gpa);
 
+/**
+ * arch_table_fill - write a last-level page table that translates one page
+ * @hva: the table
+ * @gva: the page
+ * @gpa: what is behind it
+ *
+ * Nothing else of the table is written; a walk has no need to write to it.
+ */
+void arch_table_fill(void *hva, uint64_t gva, uint64_t gpa);
+
+/**
+ * arch_table_set - have the guest find the last-level page table of @gva elsewhere, and flush
+ * @vm: the VM, which has translated @gva before
+ * @vcpu: not in KVM_RUN
+ * @gva: any
+ * @table: gpa of the table
+ */
+void arch_table_set(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t table);
+
 /* NULL, or why vCPUs can't have pages brought in while they go on. */
 const char *arch_async_unsupported(void);
 

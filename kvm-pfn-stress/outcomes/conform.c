@@ -535,6 +535,13 @@ static void access_of(struct conform *cf, const struct outcome_cell *c, const st
 	case CONS_NEW_VCPU:
 		new_vcpu(a);
 		break;
+	case CONS_WALK:
+		guest_access(cf, OP_LOAD, CELL_TABLE_GVA + offsetof(struct cell_ctl, good), val, a);
+		if (a->first.result == RES_UCALL && cf->ctl->status == ACCESS_TRAPPED) {
+			a->first.result = RES_GUEST;
+			a->seen = RES_BIT(RES_GUEST);
+		}
+		break;
 	default:
 		guest_access(cf, c->op, st->r->gpa + REGION_GVA_OFFSET + place_of(c->op), val, a);
 	}
@@ -571,6 +578,8 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 		memslot(cf, st, false);
 		return;
 	}
+	if (c->consumer == CONS_WALK)
+		arch_table_set(cf->run->vm, cf->vcpu, CELL_TABLE_GVA, st->r->gpa);
 	state_hold(st, true);
 	cf->signal_ends = row->allowed & RES_BIT(RES_EINTR);
 	access_of(cf, c, st, val, &a);
@@ -630,6 +639,7 @@ static void add_vm(struct conform *cf)
 		       -1, 0);
 	vm_set_user_memory_region(run->vm, CELL_CTL_SLOT, 0, CTL_GPA, GUEST_PAGE_SIZE, cf->ctl);
 	virt_map(run->vm, CTL_GVA, CTL_GPA, 1);
+	virt_map(run->vm, CELL_TABLE_GVA, CTL_GPA, 1);
 	vcpu_args_set(cf->vcpu, 1, 0ul);
 }
 

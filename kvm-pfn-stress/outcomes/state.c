@@ -83,6 +83,8 @@ static void fill(struct state *st)
 {
 	st->content = stamp_make(0, 1, STAMP_HOST, 0);
 	arch_fill((void *)st->hva, st->content);
+	if (st->cell->backing->props & P_TABLE)
+		arch_table_fill((void *)st->hva, CELL_TABLE_GVA, CTL_GPA);
 }
 
 /* The PTEs go, the pages of a file stay. */

@@ -5,6 +5,8 @@
 #ifndef OUTCOMES_STATE_H
 #define OUTCOMES_STATE_H
 
+#define CELL_TABLE_GVA	0x7100100000ul	/* translated by the page itself, far behind its stamps */
+
 #include "core/region.h"
 #include "outcomes/table.h"
 

@@ -14,6 +14,7 @@
 #define VCPU		(1u << CONS_VCPU)
 #define PREFAULT	(1u << CONS_PREFAULT)
 #define PFNCACHE	(1u << CONS_PFNCACHE)
+#define WALK		(1u << CONS_WALK)
 #define WRITES		(1u << OP_STORE | 1u << OP_RMW)
 
 const char *const run_result_names[NR_RESULTS] = {
@@ -31,6 +32,7 @@ const char *const run_result_names[NR_RESULTS] = {
 	[RES_LOOP] = "loop",
 	[RES_ENOENT] = "enoent",
 	[RES_ENOMEM] = "enomem",
+	[RES_GUEST] = "guest-exception",
 };
 
 const char *const outcome_consumers[NR_CONSUMERS] = {
@@ -38,6 +40,7 @@ const char *const outcome_consumers[NR_CONSUMERS] = {
 	[CONS_PREFAULT] = "prefault",
 	[CONS_PFNCACHE] = "pfncache",
 	[CONS_NEW_VCPU] = "new-vcpu",
+	[CONS_WALK] = "walk",
 };
 
 const char *const outcome_ops[OP_NR] = { "load", "store", "rmw", "exec" };
@@ -145,6 +148,8 @@ const struct outcome_state_def outcome_states[NR_STATES] = {
 const struct outcome_backing outcome_backings[] = {
 	{ "anon", NULL, "anon", "private anonymous memory",
 	  P_GUP | P_DEMAND | P_HANDLER | P_PRIVATE | P_ANON | P_COW | P_POISON },
+	{ "anon-table", "anon", "walk", "private anonymous memory with a page table of the guest",
+	  P_GUP | P_DEMAND | P_HANDLER | P_PRIVATE | P_ANON | P_COW | P_POISON | P_TABLE },
 	{ "thp", NULL, "huge", "transparent huge pages of 2 MiB",
 	  P_GUP | P_DEMAND | P_HANDLER | P_ANON | P_COW | P_HUGE | P_POISON | P_BRIEF },
 	{ "swap", NULL, "swap", "private anonymous memory, and swap",
@@ -196,6 +201,16 @@ const unsigned int outcome_nr_backings = ARRAY_LEN(outcome_backings);
 const struct outcome_row outcome_rows[] = {
 	{ .consumers = 1u << CONS_NEW_VCPU, .allowed = R(ENOMEM),
 	  .why = "kvm_arch_vcpu_create(): kvm_mmu_create() fails, the errno goes to user space" },
+
+	/* shadow paging: KVM reads the guest's tables through the host's mapping */
+	{ .consumers = WALK, .states = S(HOLE) | S(PROT_NONE), .allowed = R(EFAULT),
+	  .why = "user space must be told: findings/s9.md" },
+	{ .consumers = WALK, .states = S(POISON), .allowed = R(SIGBUS) | R(EHWPOISON) | R(EFAULT),
+	  .why = "user space must be told: findings/s9.md" },
+	{ .consumers = WALK, .states = S(NO_SLOT), .allowed = R(GUEST),
+	  .why = "walk_addr_generic(): no host address is a #PF; the guest asked for it" },
+	{ .consumers = WALK, .allowed = R(UCALL),
+	  .why = "walk_addr_generic() only reads, where accessed and dirty bits are set" },
 
 	/* guest_memfd: not the host's mapping, but the file has the last word */
 	{ .consumers = VCPU | PREFAULT, .needs = P_GMEM, .allowed = R(UCALL),
@@ -328,15 +343,21 @@ static bool state_fits(enum outcome_state s, unsigned int props)
 }
 
 /*
- * A pre-fault is always a read, a pfncache always for writing, and it asks neither without waiting nor
- * for page tables.
+ * A pre-fault and a walk are always a read, a pfncache always for writing, and it asks neither without
+ * waiting nor for page tables.
  */
 static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_state s,
 		      enum access_op op)
 {
+	const uint64_t walked = S(PRESENT) | S(PROT_READ) | S(HOLE) | S(PROT_NONE) | S(POISON) |
+				S(NO_SLOT) | S(RO_SLOT);
 	const uint64_t series = S(GUP_TIMES) | S(GUP_EVERY) | S(GUP_RANDOM);
 
+	if (!(props & P_TABLE) != (c != CONS_WALK))
+		return false;
 	switch (c) {
+	case CONS_WALK:
+		return op == OP_LOAD && 1ull << s & walked;
 	case CONS_VCPU:
 		return s != ST_VCPU_ENOMEM &&
 		       (!(props & P_BRIEF) || op == OP_LOAD || op == OP_STORE);

@@ -32,6 +32,7 @@ enum run_result {
 	RES_LOOP,	/* no answer: faults again and again until it is kicked */
 	RES_ENOENT,	/* ENOENT */
 	RES_ENOMEM,	/* ENOMEM */
+	RES_GUEST,	/* the guest got an exception instead */
 	NR_RESULTS
 };
 
@@ -45,6 +46,7 @@ enum outcome_consumer {
 	CONS_PREFAULT,	/* KVM_PRE_FAULT_MEMORY */
 	CONS_PFNCACHE,	/* a gfn_to_pfn_cache is activated: KVM_XEN_VCPU_SET_ATTR */
 	CONS_NEW_VCPU,	/* KVM_CREATE_VCPU, in a VM of its own */
+	CONS_WALK,	/* a vCPU whose page table is in the page, with shadow paging */
 	NR_CONSUMERS
 };
 
@@ -133,6 +135,7 @@ struct outcome_state_def {
 #define P_DISK		(1u << 19)	/* a file that is written back */
 #define P_RECLAIM	(1u << 20)	/* can be paged out */
 #define P_GMEM		(1u << 21)	/* guest_memfd: vCPUs get pages of the file */
+#define P_TABLE		(1u << 23)	/* for CONS_WALK */
 #define P_BRIEF		(1u << 22)	/* loads and stores only: the page is like those of others */
 
 /* What kernels differ in; found by probing (probe.c). */

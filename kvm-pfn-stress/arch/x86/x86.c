@@ -141,6 +141,7 @@ static void guest_page_fault(struct ex_regs *regs)
 
 #define PTE_PRESENT	1ul
 #define PTE_WRITE	2ul
+#define PTE_ALL		0x67ul		/* present, writable, user, accessed, dirty */
 #define PTE_ADDR	0xffffffffff000ul
 #define CR0_WP		(1ul << 16)
 
@@ -153,21 +154,47 @@ void arch_window_set(uint64_t pte, uint64_t gva, uint64_t gpa, uint64_t mode)
 	asm volatile("invlpg (%0)" : : "r"(gva) : "memory");
 }
 
+/* The entry of the guest's page tables for @gva at @at; host memory. */
+static uint64_t *table_entry(struct kvm_vm *vm, const struct kvm_sregs *s, uint64_t gva,
+			     unsigned int at)
+{
+	unsigned int level = s->cr4 & X86_CR4_LA57 ? 5 : 4;
+	uint64_t table = s->cr3 & PTE_ADDR, *entry;
+
+	for (;; level--) {
+		entry = (uint64_t *)addr_gpa2hva(vm, table) + (gva >> (3 + 9 * level) & 511);
+		if (level == at)
+			return entry;
+		table = *entry & PTE_ADDR;
+	}
+}
+
+void arch_table_fill(void *hva, uint64_t gva, uint64_t gpa)
+{
+	__atomic_store_n((uint64_t *)hva + (gva >> 12 & 511), gpa | PTE_ALL, __ATOMIC_SEQ_CST);
+}
+
+void arch_table_set(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t table)
+{
+	struct kvm_sregs s;
+	uint64_t *entry;
+
+	vcpu_sregs_get(vcpu, &s);
+	entry = table_entry(vm, &s, gva, 2);
+	__atomic_store_n(entry, (*entry & ~PTE_ADDR) | table, __ATOMIC_SEQ_CST);
+	vcpu_sregs_set(vcpu, &s);
+}
+
 uint64_t arch_window_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t pte_gva,
 			   uint64_t gpa)
 {
 	struct kvm_sregs s;
-	unsigned int level;
-	uint64_t table;
 
 	virt_map(vm, gva, gpa, 1);
 	vcpu_sregs_get(vcpu, &s);
 	s.cr0 |= CR0_WP;
 	vcpu_sregs_set(vcpu, &s);
-	table = s.cr3 & PTE_ADDR;
-	for (level = s.cr4 & X86_CR4_LA57 ? 5 : 4; level > 1; level--)
-		table = ((uint64_t *)addr_gpa2hva(vm, table))[gva >> (3 + 9 * level) & 511] & PTE_ADDR;
-	virt_map(vm, pte_gva, table, 1);
+	virt_map(vm, pte_gva, *table_entry(vm, &s, gva, 2) & PTE_ADDR, 1);
 	return pte_gva + (gva >> 12 & 511) * 8;
 }
 
