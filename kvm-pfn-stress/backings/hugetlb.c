@@ -10,8 +10,9 @@
 static int hugetlb_init(struct region *r)
 {
 	/*
-	 * The memslot injector maps the new place before it unmaps the old one; and a fault under way holds
-	 * a page that is dropped meanwhile, where KVM takes references (until 6.12), its async work as well.
+	 * The memslot injector maps the new place before it unmaps the old one; and a fault under
+	 * way holds a page that is dropped meanwhile, where KVM takes references (until 6.12), its
+	 * async work as well.
 	 */
 	return backing_hugetlb_pool(r, "2048kB",
 				    2 * r->nr / r->ops->granule + 2 * r->run->nr_vcpus);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vCPU threads that are in and out of system management mode: KVM then has other memslots for them, those
- * of its second address space, and page tables of its own. Both have the same memory, at the same guest
- * addresses: whatever happens to it has to be seen in both.
+ * vCPU threads that are in and out of system management mode: KVM then has other memslots for them,
+ * those of its second address space, and page tables of its own. Both have the same memory, at the
+ * same guest addresses: whatever happens to it has to be seen in both.
  *
  *	vCPU in SMM				injector
  *	-----------				--------

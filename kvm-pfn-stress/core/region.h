@@ -107,7 +107,8 @@ static inline bool region_private(const struct region *r, unsigned int page)
 	return ctl_gva(r->run->ctl)[r->base + page] & GVA_PRIVATE;
 }
 
-#define REGION_SECOND_SPACE	(1u << 16)	/* in the number of a memslot: of the second address space */
+/* In the number of a memslot: of the second address space. */
+#define REGION_SECOND_SPACE	(1u << 16)
 
 /**
  * region_set_slots - make or delete the memslots of a region, all of them

@@ -103,8 +103,8 @@ static unsigned int lives_to_meet(uint64_t seed)
 }
 
 /*
- * Five consumers, three at a time, and one that is alone: 20 regions and 12 injectors by fours take 5 lives
- * each for it, and at least 9 for the others.
+ * Five consumers, three at a time, and one that is alone: 20 regions and 12 injectors by fours take
+ * 5 lives each for it, and at least 9 for the others.
  */
 static void all_meet_soon(void **state)
 {
