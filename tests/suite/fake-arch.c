@@ -143,6 +143,17 @@ enum access_status arch_nested_yield(uint64_t arch)
 	return access_at(0);
 }
 
+const char *arch_spaces_unsupported(void)
+{
+	return "no KVM here";
+}
+
+void arch_second_space(struct kvm_vcpu *vcpu, bool second) { }
+
+void arch_table_fill(void *hva, uint64_t gva, uint64_t gpa) { }
+
+void arch_table_set(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t table) { }
+
 const char *arch_nested_unsupported(void)
 {
 	return "no KVM here";
