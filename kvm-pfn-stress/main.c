@@ -682,6 +682,7 @@ static bool drawn_child(const struct scenario *sc, struct totals *t, uint64_t st
 		report_life(&life, NULL);
 	} else if (sh->skip_reason[0]) {
 		ktap("# %s: without %s: %s", sc->name, sh->skip_name, sh->skip_reason);
+		count(sh, "without", sh->skip_name, 1);
 		draw_without(sc, sh->skip_name);
 		sh->skip_reason[0] = 0;
 	}
@@ -920,8 +921,10 @@ static enum verdict run_scenario(const struct scenario *sc, unsigned int index, 
 	probe_params(sc->params, sh->skip_reason, sizeof(sh->skip_reason));
 	if (sc->outcomes[0])
 		*reboot = !run_cells(sc, &t, start, end, &rng);
-	while (!sc->outcomes[0] && !*reboot && !interrupted && !failed() &&
-	       now_ns() < end && !sh->skip_reason[0]) {
+	/* lives that found out what this machine has not may have been all that there was time for */
+	while (!sc->outcomes[0] && !*reboot && !interrupted && !failed() && !sh->skip_reason[0] &&
+	       (now_ns() < end ||
+		(sc->nr_draw && !t.ran_ms && now_ns() < end + LATE_MS * 1000000ull))) {
 		*reboot = sc->nr_draw ? !drawn_child(sc, &t, start, end, seed + life++, &rng) :
 			  !one_child(sc, sc, &t, start, end, seed + life++, &rng);
 		if (!has_kill(sc) && !sc->nr_draw)
