@@ -340,7 +340,8 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 		      allowed_in(mask, place.region, &w->run->sh->caps, op);
 	}
 	outcome_describe(w, &f, &place, mask);
-	if (mask & ONE(PS_POISON))
+	/* of a page that is poisoned and cannot be accessed, the access comes first: as in the rule */
+	if (mask & ONE(PS_POISON) && !(mask & ONE(PS_NOACCESS)))
 		oracle = ORACLE_POISON;
 
 	if (all & ONE(o->result)) {
