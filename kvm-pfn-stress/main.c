@@ -41,6 +41,7 @@
 #define LATE_MS		10000	/* what a slot may be longer at most */
 #define STARTUP_MS	60000	/* wall clock, for building a VM on a starved host */
 #define DEATH_MS	60000	/* likewise, for a killed process to go away */
+#define ENDING_MS	120000	/* likewise, from the last worker's end to the process's */
 
 enum verdict { PASS, FAIL, SKIP };
 
@@ -210,16 +211,16 @@ static pid_t start_child(const struct scenario *sc, uint64_t seed)
 	return pid;
 }
 
-/* Which thread does the dead wait for? */
-static void unkillable(pid_t pid)
+/* Which thread does a process that does not end wait for? */
+static void does_not_end(pid_t pid, const char *rule, const char *expected)
 {
 	struct failure f = { 0 };
 	char path[64];
 	struct dirent *e;
 	DIR *d;
 
-	snprintf(f.rule, sizeof(f.rule), "unkillable");
-	snprintf(f.expected, sizeof(f.expected), "a fatal signal ends every task in bounded time");
+	snprintf(f.rule, sizeof(f.rule), "%s", rule);
+	snprintf(f.expected, sizeof(f.expected), "%s", expected);
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	d = opendir(path);
 	while (d && (e = readdir(d))) {
@@ -281,7 +282,8 @@ static bool kill_child(pid_t pid, struct totals *t)
 		if (how == NOT_STUCK)
 			how = watch_task(&wt[1], pid, pid, 1);
 		if (how != NOT_STUCK || ms > DEATH_MS) {
-			unkillable(pid);
+			does_not_end(pid, "unkillable",
+				     "a fatal signal ends every task in bounded time");
 			return false;
 		}
 	}
@@ -495,6 +497,44 @@ static bool over(const struct scenario *sc, const struct totals *t, uint64_t sta
 	return true;
 }
 
+static bool workers_busy(void)
+{
+	unsigned int i, n = atomic_load(&sh->nr_workers);
+
+	for (i = 0; i < n; i++)
+		if (atomic_load(&sh->worker[i].phase) == W_BUSY)
+			return true;
+	return false;
+}
+
+/* A child that has to be killed: it does not start, a worker is stuck, or it does not end. */
+struct child_watch {
+	struct watch worker[MAX_WORKERS];
+	uint64_t born, ending;		/* ns; @ending: since when no worker is busy, or 0 */
+	bool started;
+};
+
+static bool child_stuck(struct child_watch *cw, pid_t pid, uint64_t now)
+{
+	cw->started |= atomic_load(&sh->running);
+	if (!cw->started) {
+		if (now - cw->born <= STARTUP_MS * 1000000ull)
+			return false;
+		child_failed("startup", "the VM was not ready in time");
+		return true;
+	}
+	if (workers_busy()) {
+		cw->ending = 0;
+		return watch_workers(sh, pid, cw->worker);
+	}
+	if (!cw->ending)
+		cw->ending = now;
+	if (now - cw->ending <= ENDING_MS * 1000000ull)
+		return false;
+	does_not_end(pid, "ending", "a VM without running vCPUs goes away in bounded time");
+	return true;
+}
+
 /*
  * One life of a child: from fork to its end. @life is what it does, @sc or a part of it. Returns false
  * when it can't be got rid of, and the kernel has to be booted again.
@@ -502,8 +542,8 @@ static bool over(const struct scenario *sc, const struct totals *t, uint64_t sta
 static bool one_child(const struct scenario *sc, const struct scenario *life, struct totals *t,
 		      uint64_t start, uint64_t end, uint64_t seed, struct rng *rng)
 {
-	struct watch wt[MAX_WORKERS] = { 0 };
 	uint64_t born = now_ns(), last_live = born, last_watch = born, looked = born, ran_ms = t->ran_ms;
+	struct child_watch cw = { .born = born };
 	pid_t pid = start_child(life, seed);
 	struct rusage ru;
 	char text[64];
@@ -536,10 +576,7 @@ static bool one_child(const struct scenario *sc, const struct scenario *life, st
 			continue;
 		last_watch = now;
 		kernel_log_poll(sh);
-		if (atomic_load(&sh->running) ? watch_workers(sh, pid, wt) :
-		    now - born > STARTUP_MS * 1000000ull) {
-			if (!atomic_load(&sh->running))
-				child_failed("startup", "the VM was not ready in time");
+		if (child_stuck(&cw, pid, now)) {
 			t->faults += proc_number("/sys/kernel/debug/kvm/pf_taken", 0);
 			add_child(t);
 			return kill_child(pid, t);
@@ -675,6 +712,8 @@ static bool drawn_child(const struct scenario *sc, struct totals *t, uint64_t st
 	alive = one_child(sc, &life, t, start, end, seed, rng);
 	near_report(sc->name, &sh->near);
 	memset(&sh->near, 0, sizeof(sh->near));
+	/* what the kernel said is judged by what this life did */
+	kernel_log_check(sh);
 	if (alive)
 		put_back();
 	if (failed()) {
