@@ -12,6 +12,7 @@ enum list { REGIONS, CONSUMERS, INJECTORS, NR_LISTS };
 static struct {
 	unsigned short met[NR_IDS][NR_IDS];
 	bool without[NR_IDS];
+	unsigned int last[NR_IDS], nr_last;	/* the last life */
 } all;
 
 /* One of a life's lists while it is drawn. */
@@ -134,13 +135,14 @@ static void draw_one(struct life *life, enum list l, struct rng *rng)
 		take(life, l, best);
 }
 
-static void have_met(const struct life *life)
+/* Those of the last life. */
+static void have_met(int n)
 {
 	unsigned int i, k;
 
-	for (i = 0; i < life->nr; i++)
-		for (k = 0; k < life->nr; k++)
-			all.met[life->id[i]][life->id[k]]++;
+	for (i = 0; i < all.nr_last; i++)
+		for (k = 0; k < all.nr_last; k++)
+			all.met[all.last[i]][all.last[k]] += n;
 }
 
 void draw_start(void)
@@ -173,7 +175,9 @@ bool draw_life(const struct scenario *from, struct rng *rng, struct scenario *to
 		for (l = 0; l < NR_LISTS; l++)
 			if (round < life.list[l].want && life.list[l].want < life.list[l].nr)
 				draw_one(&life, l, rng);
-	have_met(&life);
+	memcpy(all.last, life.id, sizeof(all.last));
+	all.nr_last = life.nr;
+	have_met(1);
 	return to->nr_regions && to->nr_consumers && (to->nr_injectors || !from->nr_injectors);
 }
 
@@ -181,6 +185,7 @@ void draw_without(const struct scenario *from, const char *name)
 {
 	unsigned int i;
 
+	have_met(-1);
 	for (i = 0; i < from->nr_regions; i++)
 		all.without[id_of(REGIONS, i)] |= !strcmp(from->regions[i].name, name);
 	for (i = 0; i < from->nr_consumers; i++)

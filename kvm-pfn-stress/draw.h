@@ -28,7 +28,7 @@ void draw_start(void);
  */
 bool draw_life(const struct scenario *from, struct rng *rng, struct scenario *life);
 
-/* A plug-in that cannot be had here: no more of it. */
+/* A plug-in that cannot be had here: no more of it, and nobody met anybody in the last life. */
 void draw_without(const struct scenario *from, const char *name);
 
 #endif /* DRAW_H */
