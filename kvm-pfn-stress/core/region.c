@@ -251,14 +251,16 @@ int region_shift_slots(struct region *r, uint64_t hva, uint64_t off)
 {
 	uint64_t size = 0;
 	struct region *part;
+	int err;
 
 	for (part = r; hva && part; part = part->next)
 		size += region_bytes(part, part->nr);
-	if (set_slot(r, r->slot, r->gpa + off, size, hva))
-		return -1;
-	if (!r->ops->alias)
-		return 0;
-	return set_slot(r, r->slot + 1, r->gpa + off + GUEST_ALIAS_OFFSET, size, hva);
+	atomic_fetch_add(&r->slot_changes, 1);
+	err = set_slot(r, r->slot, r->gpa + off, size, hva);
+	if (!err && r->ops->alias)
+		err = set_slot(r, r->slot + 1, r->gpa + off + GUEST_ALIAS_OFFSET, size, hva);
+	atomic_fetch_add(&r->slot_changes, 1);
+	return err ? -1 : 0;
 }
 
 int region_set_slots(struct region *r, uint64_t hva)

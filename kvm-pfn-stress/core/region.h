@@ -20,7 +20,7 @@
 
 #include "core/run.h"
 
-#define PAGE_HISTORY	8
+#define PAGE_HISTORY	32
 
 struct backing_ops;
 
@@ -31,6 +31,7 @@ struct region {
 	uint32_t slot;
 	uint32_t slot_flags;		/* KVM_MEM_* */
 	struct region *first;		/* of the regions that share the memslot: itself, mostly */
+	atomic_uint slot_changes;	/* of the memslot, two each: odd while one is under way */
 	struct region *next;		/* the one behind it in the same memslot, or NULL */
 	unsigned int base;		/* number of page 0 in the control area */
 	unsigned int nr;		/* pages */

@@ -74,7 +74,6 @@ struct dirty_track *dirty_track_alloc(struct region *r)
 	size_t nr = r->run->nr_vcpus * r->nr;
 
 	t->r = r;
-	t->word = calloc(r->nr, sizeof(*t->word));
 	t->cleared = calloc(nr, sizeof(*t->cleared));
 	t->before = calloc(nr, sizeof(*t->before));
 	t->owed = calloc(r->nr, sizeof(*t->owed));
@@ -88,7 +87,6 @@ struct dirty_track *dirty_track_alloc(struct region *r)
 
 void dirty_track_free(struct dirty_track *t)
 {
-	free(t->word);
 	free(t->cleared);
 	free(t->before);
 	free(t->owed);
@@ -217,16 +215,18 @@ static void judge(struct dirty_track *t, const char *how)
 	struct region *r = t->r;
 	unsigned int p, v, due = 0, owed = 0, logged = 0, extra = 0;
 
+	/* a log goes with its memslot */
+	if (t->slot_changes & 1 || t->slot_changes != atomic_load(&r->slot_changes)) {
+		memset(t->owed, 0, r->nr * sizeof(*t->owed));
+		count(r->run->sh, how, "void", 1);
+		return;
+	}
 	for (p = 0; p < r->nr; p++) {
 		bool in_log = t->log[p / LONG_BITS] & 1ul << p % LONG_BITS, any = false;
-		unsigned int states = page_states(r, p, t->word[p], page_word(r, p));
 
 		logged += in_log;
-		/* a log goes with its memslot */
-		if (in_log || states & 1u << PS_NOSLOT)
+		if (in_log)
 			t->owed[p] = 0;
-		if (states & 1u << PS_NOSLOT)
-			continue;
 		if (overdue(t, p)) {
 			missing(t, t->owed_by[p], p, how);
 			t->owed[p] = 0;
@@ -258,15 +258,13 @@ static void judge(struct dirty_track *t, const char *how)
 void dirty_after(struct dirty_track *t, const char *how)
 {
 	struct region *r = t->r;
-	unsigned int p;
 
 	if (t->valid)
 		judge(t, how);
 	else
 		memset(t->owed, 0, r->nr * sizeof(*t->owed));
 	t->valid = true;
-	for (p = 0; p < r->nr; p++)
-		t->word[p] = page_word(r, p);
+	t->slot_changes = atomic_load(&r->slot_changes);
 	numbers(r->run, t->seq);
 	own_stamps(t, t->cleared);
 }

@@ -12,7 +12,7 @@ struct dirty_track {
 	struct region *r;
 	bool valid;			/* there was a harvest before */
 	uint64_t seq[GUEST_MAX_VCPUS];	/* of the vCPUs' accesses, after the log was cleared */
-	uint64_t *word;			/* page words then */
+	unsigned int slot_changes;	/* region's, then */
 	uint64_t *cleared;		/* [vcpu][page]: last stores then */
 	uint64_t *before;		/* [vcpu][page]: last stores before the log is read */
 	uint64_t seq_before[GUEST_MAX_VCPUS];
