@@ -88,9 +88,10 @@ static void child_writes(uint64_t hva, unsigned int nr, unsigned int vcpus)
 				CHILD_WORD;
 }
 
-static void child_main(struct found *f, pid_t parent, uint64_t hva, unsigned int nr,
-		       unsigned int vcpus, unsigned int us, bool writes)
+static void child_main(struct found *f, pid_t parent, struct region *r, unsigned int first,
+		       unsigned int nr, unsigned int us, bool writes)
 {
+	uint64_t hva = region_hva(r) + first * GUEST_PAGE_SIZE;
 	struct timespec nap = { .tv_nsec = us * 1000 / 4 };
 	struct still s;
 	int i;
@@ -98,14 +99,14 @@ static void child_main(struct found *f, pid_t parent, uint64_t hva, unsigned int
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(CHILD_ORPHAN);
-	still_take(&s, hva, nr, vcpus);
+	still_take(&s, r, first, hva, nr);
 	for (i = 0; i < 4; i++) {
 		nanosleep(&nap, NULL);
 		if (child_looks(f, &s, hva))
 			_exit(CHILD_SAW);
 		if (i == 1 && writes) {
-			child_writes(hva, nr, vcpus);
-			still_take(&s, hva, nr, vcpus);
+			child_writes(hva, nr, r->run->nr_vcpus);
+			still_take(&s, r, first, hva, nr);
 		}
 	}
 	_exit(CHILD_FINE);
@@ -143,7 +144,7 @@ static unsigned int fork_step(struct worker *w)
 	me = getpid();
 	pid = _Fork();
 	if (!pid)
-		child_main(f, me, hva, nr, w->run->nr_vcpus, us, writes);
+		child_main(f, me, r, first, nr, us, writes);
 	shared = shared_pages(hva, nr, before);
 	pages_end(r, first, nr, r->mapped, false);
 	if (pid < 0) {

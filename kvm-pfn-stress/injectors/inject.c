@@ -257,15 +257,18 @@ static uint64_t still_word(uint64_t hva, unsigned int page, unsigned int off)
 	return *(volatile uint64_t *)(hva + page * GUEST_PAGE_SIZE + off);
 }
 
-void still_take(struct still *s, uint64_t hva, unsigned int nr, unsigned int vcpus)
+void still_take(struct still *s, const struct region *r, unsigned int first, uint64_t hva,
+		unsigned int nr)
 {
 	unsigned int p, i;
 
 	s->nr = nr;
-	s->words = 1 + vcpus;
-	for (p = 0; p < nr; p++)
+	s->words = 1 + r->run->nr_vcpus;
+	for (p = 0; p < nr; p++) {
+		s->skip[p] = region_private(r, first + p);
 		for (i = 0; i < s->words; i++)
 			s->word[p][i] = still_word(hva, p, still_off(i));
+	}
 }
 
 bool still_look(const struct still *s, uint64_t hva, unsigned int *page, unsigned int *off)
@@ -274,7 +277,7 @@ bool still_look(const struct still *s, uint64_t hva, unsigned int *page, unsigne
 
 	for (p = 0; p < s->nr; p++) {
 		for (i = 0; i < s->words; i++) {
-			if (still_word(hva, p, still_off(i)) == s->word[p][i])
+			if (s->skip[p] || still_word(hva, p, still_off(i)) == s->word[p][i])
 				continue;
 			*page = p;
 			*off = still_off(i);

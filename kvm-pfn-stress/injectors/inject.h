@@ -78,20 +78,22 @@ void inject_answered(struct worker *w, struct region *r, unsigned int first, uns
 
 struct still {
 	unsigned int nr, words;
+	bool skip[STILL_PAGES];
 	uint64_t word[STILL_PAGES][1 + GUEST_MAX_VCPUS];
 };
 
 /**
  * still_take - remember the words of pages that no guest may write any more
  * @s: filled in
+ * @r, @first: the region's pages; those that KVM itself writes in (region_private()) are left out
  * @hva: where this process maps them now
  * @nr: pages, at most STILL_PAGES
- * @vcpus: how many vCPUs there are
  *
  * still_look() finds the first word that has changed since: true, with its page and offset. Both
  * only read memory: a process that forked without an exec() may call them.
  */
-void still_take(struct still *s, uint64_t hva, unsigned int nr, unsigned int vcpus);
+void still_take(struct still *s, const struct region *r, unsigned int first, uint64_t hva,
+		unsigned int nr);
 bool still_look(const struct still *s, uint64_t hva, unsigned int *page, unsigned int *off);
 
 /**

@@ -102,7 +102,7 @@ static unsigned int mremap_step(struct worker *w)
 		inject_broken(w, r, "mremap");
 	pages_end(r, first, nr, state, lose);
 	if (inject_private(r))
-		still_take(&a->still, a->hva, nr, w->run->nr_vcpus);
+		still_take(&a->still, r, first, a->hva, nr);
 
 	inject_pause(w, 300);
 	if (!dontunmap)

@@ -185,7 +185,7 @@ static void check_wp(struct worker *w, struct hold *h, unsigned int page)
 {
 	unsigned int i, off;
 	uint64_t e, at = h->hva + page * GUEST_PAGE_SIZE;
-	struct still one = { 1, h->still.words, { { 0 } } };
+	struct still one = { .nr = 1, .words = h->still.words, .skip = { h->still.skip[page] } };
 
 	pagemap_read(at, 1, &e);
 	if (!(h->wp[page] & PM_UFFD_WP) || !(e & PM_UFFD_WP))
@@ -380,7 +380,7 @@ static bool protect(struct worker *w, struct hold *h)
 	if (!write_protect(h, 0, h->nr, UFFDIO_WRITEPROTECT_MODE_WP))
 		return false;
 	pagemap_read(h->hva, h->nr, h->wp);
-	still_take(&h->still, h->hva, h->nr, w->run->nr_vcpus);
+	still_take(&h->still, h->r, h->first, h->hva, h->nr);
 	return true;
 }
 
