@@ -14,12 +14,16 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/compat.h"
 #include "injectors/inject.h"
 #include "oracles/dirty.h"
 
 #define HOW	"dirty-switched"
+
+#define STORE_US	5000	/* that a store to a claimed page is waited for */
+#define PAGES		8
 
 /* Somebody else's log is left alone; the flags of a memslot with guest_memfd can't be changed. */
 static bool takes_dirty_log(const struct region *r)
@@ -42,8 +46,36 @@ static unsigned int slot_pages(const struct region *r)
 	return size / GUEST_PAGE_SIZE;
 }
 
-static void read_log(struct worker *w, struct region *r)
+/* Differs when a guest has stored to these pages meanwhile. */
+static uint64_t stores(const struct region *r, unsigned int first, unsigned int nr)
 {
+	uint64_t sum = 0;
+	unsigned int v, p;
+
+	for (v = 0; v < r->run->nr_vcpus; v++)
+		for (p = first; p < first + nr; p++)
+			sum += __atomic_load_n(&ctl_own(r->run->ctl, v)[r->base + p],
+					       __ATOMIC_RELAXED);
+	return sum;
+}
+
+/*
+ * Only what guests stored to since it was switched on, or read, can be missing. The claimed pages stay
+ * mapped as they were.
+ */
+static void await_store(struct worker *w, const struct region *r, unsigned int first,
+			unsigned int nr)
+{
+	uint64_t end = now_ns() + STORE_US * 1000, before = stores(r, first, nr);
+
+	while (stores(r, first, nr) == before && now_ns() < end && !run_stopping(w->run))
+		usleep(50);
+}
+
+static void read_log(struct worker *w, const struct region *claimed, unsigned int first,
+		     unsigned int nr)
+{
+	struct region *r = claimed->first;
 	struct dirty_track *t = dirty_trackable(r) ? dirty_track_alloc(r) : NULL;
 	unsigned long *bitmap = t ? t->log : calloc((slot_pages(r) + 63) / 64, 8);
 	struct kvm_dirty_log log = { .slot = r->slot, .dirty_bitmap = bitmap };
@@ -52,7 +84,11 @@ static void read_log(struct worker *w, struct region *r)
 	if (t)
 		dirty_after(t, HOW);	/* the first round begins */
 	while (reads-- && !run_stopping(w->run)) {
-		inject_pause(w, 5000);
+		/* or at once: what is still being done about the last one */
+		if (rng_below(&w->rng, 4))
+			await_store(w, claimed, first, nr);
+		else
+			inject_pause(w, 1000);
 		if (t)
 			dirty_before(t);
 		record_op(w, "dirty log read", r->gpa, slot_pages(r));
@@ -74,8 +110,9 @@ static void read_log(struct worker *w, struct region *r)
 static unsigned int dirty_log_step(struct worker *w)
 {
 	unsigned int page, nr;
-	/* one page: as long as it is claimed nobody can delete or move the memslot */
-	struct region *claimed = inject_claim(w, 1 | CLAIM_HUGE, &page, &nr, takes_dirty_log), *r;
+	/* as long as a page is claimed nobody can delete or move the memslot */
+	struct region *claimed = inject_claim(w, PAGES | CLAIM_HUGE, &page, &nr, takes_dirty_log);
+	struct region *r;
 	uint32_t flags;
 
 	if (!claimed)
@@ -87,7 +124,7 @@ static unsigned int dirty_log_step(struct worker *w)
 	if (region_set_slots(r, region_hva(r)))
 		inject_broken(w, r, "dirty-log-on");
 	else
-		read_log(w, r);
+		read_log(w, claimed, page, nr);
 	record_op(w, "dirty log off", r->gpa, slot_pages(r));
 	r->slot_flags = flags;
 	if (region_set_slots(r, region_hva(r)))
