@@ -77,8 +77,6 @@ static void unexpected_ucall(struct worker *w, const struct ucall *uc)
 	record_op(w, what, 0, 0);
 }
 
-static atomic_ulong longest_kick;	/* us */
-
 int vcpu_step(struct worker *w)
 {
 	struct kvm_vcpu *vcpu = w->run->vcpu[w->id];
@@ -96,8 +94,7 @@ int vcpu_step(struct worker *w)
 
 		switch (o.result) {
 		case RES_KICK:
-			count_longest(w->run->sh, "longest", "kick-us", &longest_kick,
-				      my_signals.kick_us);
+			count_longest(w->run->sh, "longest", "kick-us", my_signals.kick_us);
 			if (atomic_load(&w->run->sh->ask_where))
 				arch_describe_vcpu(vcpu, w->ws->where, sizeof(w->ws->where));
 			continue;

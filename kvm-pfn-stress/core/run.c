@@ -61,18 +61,20 @@ void record_op(struct worker *w, const char *what, uint64_t gpa, uint32_t pages)
 	strncpy(r->what, what, sizeof(r->what) - 1);
 }
 
-void count(struct shared *sh, const char *kind, const char *name, unsigned long n)
+/* NULL when there are too many. A new one is published before anything is counted. */
+static struct counter *counter_of(struct shared *sh, const char *kind, const char *name)
 {
 	unsigned int i = 0, nr = atomic_load(&sh->nr_counters);
-	struct counter *c;
+	struct counter *c = NULL;
 	bool locked = false;
 
 again:
 	for (; i < nr; i++) {
 		c = &sh->counter[i];
 		if (!strcmp(c->kind, kind) && !strcmp(c->name, name))
-			goto found;
+			goto out;
 	}
+	c = NULL;
 	if (!locked) {
 		shared_lock(sh);
 		locked = true;
@@ -85,24 +87,27 @@ again:
 	snprintf(c->kind, sizeof(c->kind), "%s", kind);
 	snprintf(c->name, sizeof(c->name), "%s", name);
 	atomic_store(&sh->nr_counters, nr + 1);
-found:
-	atomic_fetch_add_explicit(&c->n, n, memory_order_relaxed);
 out:
 	if (locked)
 		shared_unlock(sh);
+	return c;
 }
 
-void count_longest(struct shared *sh, const char *kind, const char *name, atomic_ulong *longest,
-		   unsigned long n)
+void count(struct shared *sh, const char *kind, const char *name, unsigned long n)
 {
-	unsigned long was = atomic_load(longest);
+	struct counter *c = counter_of(sh, kind, name);
 
-	while (n > was) {
-		if (!atomic_compare_exchange_weak(longest, &was, n))
-			continue;
-		count(sh, kind, name, n - was);
-		break;
-	}
+	if (c)
+		atomic_fetch_add_explicit(&c->n, n, memory_order_relaxed);
+}
+
+void count_longest(struct shared *sh, const char *kind, const char *name, unsigned long n)
+{
+	struct counter *c = counter_of(sh, kind, name);
+	unsigned long was = c ? atomic_load(&c->n) : n;
+
+	while (n > was && !atomic_compare_exchange_weak(&c->n, &was, n))
+		;
 }
 
 void fail_setup(const char *known_issues, const char *kernel_release)

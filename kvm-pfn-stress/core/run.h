@@ -22,7 +22,7 @@
 #define MAX_FAILURES	64
 #define MAX_KNOWN	48	/* of them; what is new always finds a place */
 #define MAX_POISON	1024
-#define MAX_COUNTERS	128
+#define MAX_COUNTERS	512
 #define MAX_GUEST_COUNTS 4
 #define MAX_UNDO	32
 #define NR_EXPLORERS	8
@@ -280,9 +280,8 @@ void record_op(struct worker *w, const char *what, uint64_t gpa, uint32_t pages)
  */
 void count(struct shared *sh, const char *kind, const char *name, unsigned long n);
 
-/* The same for a number that is the largest value seen; @longest is the caller's, one for each. */
-void count_longest(struct shared *sh, const char *kind, const char *name, atomic_ulong *longest,
-		   unsigned long n);
+/* The same for a number that is the largest value seen, by any life of the scenario. */
+void count_longest(struct shared *sh, const char *kind, const char *name, unsigned long n);
 
 /**
  * fail - an oracle found a broken rule

@@ -16,7 +16,6 @@ static const char *hold_unsupported(struct run *run)
 static unsigned int hold_step(struct worker *w)
 {
 	struct pfnh_hold h = { .us = rng_log(&w->rng, 4000) };
-	static atomic_ulong longest;
 	uint64_t start;
 
 	if (atomic_load(&w->run->sh->aim_kill))
@@ -25,7 +24,7 @@ static unsigned int hold_step(struct worker *w)
 	start = now_ns();
 	if (ioctl(w->run->helper_fd, PFNH_HOLD, &h))
 		inject_broken(w, NULL, "PFNH_HOLD");
-	count_longest(w->run->sh, "longest", "hold-us", &longest, (now_ns() - start) / 1000);
+	count_longest(w->run->sh, "longest", "hold-us", (now_ns() - start) / 1000);
 	return 1;
 }
 
