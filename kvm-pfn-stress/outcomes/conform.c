@@ -428,6 +428,11 @@ static void judge(struct conform *cf, const struct outcome_cell *c, struct state
 			say(res, "the store reached the page of another process");
 			broken(cf, c, st, res, ORACLE_CONTENT, "shared-store", word);
 		}
+	} else if (a->first.result == RES_UCALL && c->consumer == CONS_WALK &&
+		   (cf->ctl->status != ACCESS_DONE || cf->ctl->value != cf->ctl->good[0])) {
+		say(res, "status %lu, the guest saw 0x%lx, not 0x%lx", cf->ctl->status,
+		    cf->ctl->value, cf->ctl->good[0]);
+		broken(cf, c, st, res, ORACLE_CONTENT, "content", word);
 	} else if (a->first.result != RES_UCALL && !state_untouched(st)) {
 		say(res, "the access was refused and reached the page");
 		broken(cf, c, st, res, ORACLE_CONTENT, "refused-store", word);
