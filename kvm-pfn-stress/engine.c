@@ -367,6 +367,7 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 	level_check(run);
 	durability_check(run);
 	dirty_check(run);
+	counts_check(run);
 	kvm_vm_free(run->vm);
 	regions_destroy(run);
 	atomic_store(&sh->running, 0);

@@ -13,6 +13,8 @@
 #include "core/compat.h"
 #include "injectors/inject.h"
 
+#define TOO_FAR		(1ull << 52)	/* kvm_mmu_max_gfn(), 6.1 to 7.3: no CPU has more address bits */
+#define SPARE_SLOT	500		/* a number that no region has */
 #define AWAY		0x20000000ull	/* the upper half of a region's guest addresses is nobody's */
 
 enum change { DELETED, READONLY, MOVED, AS_BEFORE };
@@ -49,6 +51,36 @@ static void change(struct worker *w, struct region *r, enum change to, const cha
 		inject_answered(w, part, 0, part->nr);
 }
 
+/*
+ * What KVM refuses only after it has begun (kvm_arch_prepare_memory_region()): to move a memslot behind the
+ * last guest address, which it has made invalid by then, or to make one there. All is as before.
+ */
+static void refused(struct worker *w, struct region *r, bool create)
+{
+	struct region *part;
+	bool done;
+
+	for (part = r; part; part = part->next) {
+		record_op(w, create ? "memslot create, refused" : "memslot move, refused", part->gpa,
+			  part->nr);
+		pages_begin(part, 0, part->nr, create ? part->mapped : PS_NOSLOT, false);
+	}
+	if (create)
+		done = !__vm_set_user_memory_region(w->run->vm, SPARE_SLOT, 0, TOO_FAR,
+						    GUEST_PAGE_SIZE, (void *)region_hva(r));
+	else
+		done = !region_shift_slots(r, region_hva(r), TOO_FAR);
+	if (done)
+		inject_broken(w, r, "memslot at 2^52");
+	for (part = r; part; part = part->next)
+		pages_end(part, 0, part->nr, part->mapped, false);
+	if (done)
+		return;
+	/* it is there, and the guest gets to it */
+	for (part = r; part; part = part->next)
+		inject_answered(w, part, 0, part->nr);
+}
+
 /* All of it can be written, so that the memslot alone decides what a store gets. */
 static bool writable(const struct region *r)
 {
@@ -81,7 +113,9 @@ static unsigned int memslot_flags_step(struct worker *w)
 
 	if (!takes_move(r) || !region_claim_all(r))
 		return 0;
-	if ((rng_next(&w->rng) & 1) && writable(r) && !r->slot_flags) {
+	if (!rng_below(&w->rng, 4)) {
+		refused(w, r, rng_next(&w->rng) & 1);
+	} else if ((rng_next(&w->rng) & 1) && writable(r) && !r->slot_flags) {
 		change(w, r, DELETED, "memslot delete");
 		change(w, r, READONLY, "memslot read-only");
 		change(w, r, DELETED, "memslot delete");
@@ -97,7 +131,7 @@ static unsigned int memslot_flags_step(struct worker *w)
 
 const struct injector_ops injector_memslot_flags = {
 	.name = "memslot-flags",
-	.describe = "make the memslot read only, or move it to another guest address, and back",
+	.describe = "make the memslot read only, move it and back, or try what KVM refuses",
 	.gap_us = 3000,
 	.memslot_updates = true,
 	.unsupported = memslot_flags_unsupported,

@@ -34,6 +34,9 @@ void level_look(struct run *run);
 /* What guests wrote to a file is on its disk. Unmaps the regions of files. */
 void durability_check(struct run *run);
 
+/* Oracle 8, of this VM: no mapping is counted when there are none. Deletes a memslot. */
+void counts_check(struct run *run);
+
 /* Oracle 9 (oracles/dirty.h) looks while the guest runs; says here if it had no log to look at. */
 void dirty_check(struct run *run);
 
