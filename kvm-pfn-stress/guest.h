@@ -104,6 +104,7 @@ struct guest_nested {
 struct guest_async {
 	/* written by the host while the guest does not run */
 	uint64_t on;		/* accesses with interrupts on */
+	uint64_t switched;	/* a token was taken away: the interrupt for it comes without one */
 	/* written by the guest */
 	uint64_t missing, ready;	/* times that it was told */
 	uint64_t skipped;	/* accesses that the guest gave up */

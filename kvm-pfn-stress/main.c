@@ -200,8 +200,10 @@ static pid_t start_child(const struct scenario *sc, uint64_t seed)
 	atomic_store(&sh->aim_kill, 0);
 	atomic_store(&sh->calm, 0);
 	memset(sh->worker, 0, sizeof(sh->worker));
+	process_born();
 	pid = fork();
 	if (!pid) {
+		process_has();
 		signal(SIGINT, SIG_DFL);
 		signal(SIGTERM, SIG_DFL);
 		close(sh->guard_fd);
@@ -241,6 +243,7 @@ static void does_not_end(pid_t pid, const char *rule, const char *expected)
 
 static void reaped(struct totals *t, const struct rusage *ru)
 {
+	process_gone(sh);
 	t->cpu_ms += (ru->ru_utime.tv_sec + ru->ru_stime.tv_sec) * 1000 +
 		     (ru->ru_utime.tv_usec + ru->ru_stime.tv_usec) / 1000;
 }

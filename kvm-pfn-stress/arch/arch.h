@@ -182,6 +182,14 @@ const char *arch_async_unsupported(void);
  */
 void arch_async_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t guest_vcpu);
 
+/**
+ * arch_async_switch - stop telling the vCPU and start again: KVM and guest forget what is under way
+ * @vm: the VM
+ * @vcpu: arch_async_setup() was called for it; not in KVM_RUN
+ * @a: the guest's
+ */
+void arch_async_switch(struct kvm_vm *vm, struct kvm_vcpu *vcpu, struct guest_async *a);
+
 /* NULL, or why vCPUs can't run nested guests. */
 const char *arch_nested_unsupported(void);
 

@@ -13,6 +13,9 @@
  *					done: page ready
  *	maps the page: must look again				<- else a page that has gone
  *
+ * It is switched off and on again while pages are under way: KVM has to forget all of them, or it halts a vCPU
+ * for what nobody brings (kvm_async_pf_hash_reset()).
+ *
  * Every token must come back: the guest waits for all of them, and the watchdog for the guest.
  */
 #include <stdio.h>
@@ -22,11 +25,15 @@
 #include "core/run.h"
 #include "plugins.h"
 
+#define TURN_EVERY	8
+
 static const char *async_pf_unsupported(struct run *run)
 {
 	(void)run;
 	return arch_async_unsupported();
 }
+
+static bool told[GUEST_MAX_VCPUS];	/* vCPUs that are: the others are halted */
 
 static void async_pf_setup(struct worker *w)
 {
@@ -34,9 +41,22 @@ static void async_pf_setup(struct worker *w)
 	static unsigned int nr;
 
 	g->async.on = 1;
-	if (!(nr++ % 2))
+	told[w->id] = !(nr++ % 2);
+	if (told[w->id])
 		arch_async_setup(w->run->vm, w->run->vcpu[w->id],
 				 CTL_GVA + ((uint64_t)g - (uint64_t)w->run->ctl));
+}
+
+/* With pages under way, if the guest went on without them. */
+static void async_pf_turn(struct worker *w)
+{
+	struct guest_async *a = &w->run->ctl->vcpu[w->id].async;
+
+	if (!told[w->id] || !a->waits || rng_below(&w->rng, 4) == 0)
+		return;
+	record_op(w, "async-pf off, on", 0, a->waits);
+	arch_async_switch(w->run->vm, w->run->vcpu[w->id], a);
+	count(w->run->sh, "async-pf", "switched", 1);
 }
 
 static void stray_token(struct worker *w, const struct guest_async *a)
@@ -54,7 +74,7 @@ static void async_pf_run(struct worker *w)
 {
 	const struct guest_async *a = &w->run->ctl->vcpu[w->id].async;
 
-	vcpu_loop(w, 0, NULL);
+	vcpu_loop(w, TURN_EVERY, async_pf_turn);
 	oracle_checked(w->run, ORACLE_OUTCOME, a->ready);
 	if (a->stray)
 		stray_token(w, a);

@@ -20,4 +20,15 @@ void resources_baseline(void);
 void resources_unseen(char *buf, size_t len);
 void resources_check(struct shared *sh);
 
+/**
+ * process_born - before the fork: something to know its memory by
+ *
+ * process_has() in the child; process_gone() when it was reaped, which waits a while: nobody may hold a
+ * reference to its mm for good (mmget(): asynchronous page faults), whose memory never came back.
+ * Context: the supervisor, one child at a time.
+ */
+void process_born(void);
+void process_has(void);
+void process_gone(struct shared *sh);
+
 #endif /* ORACLES_OUTSIDE_H */

@@ -7,10 +7,13 @@
  * items): a value that is off is looked at again for a while before it counts.
  */
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "core/helper.h"
@@ -250,4 +253,49 @@ void resources_check(struct shared *sh)
 		fail(sh, ORACLE_RESOURCES, &f, v > r->base ? "leak" : "underflow");
 		r->base = v;	/* the next scenario is not to blame */
 	}
+}
+
+static int mark = -1;
+
+void process_born(void)
+{
+	mark = memfd_create("kvm-pfn-stress", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (mark >= 0 && ftruncate(mark, getpagesize())) {
+		close(mark);
+		mark = -1;
+	}
+}
+
+void process_has(void)
+{
+	if (mark < 0)
+		return;
+	mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE, MAP_SHARED, mark, 0);
+	close(mark);
+}
+
+/* memfd_add_seals(), 6.1 to 7.3: EBUSY as long as anybody maps it shared and writable. */
+static bool mapped(void)
+{
+	return fcntl(mark, F_ADD_SEALS, F_SEAL_WRITE) && errno == EBUSY;
+}
+
+void process_gone(struct shared *sh)
+{
+	struct failure f = { 0 };
+	unsigned int try;
+
+	if (mark < 0)
+		return;
+	for (try = 0; try < TRIES && mapped(); try++)
+		usleep(TRY_US);
+	atomic_fetch_add(&sh->oracle[ORACLE_RESOURCES].checks, 1);
+	if (mapped()) {
+		snprintf(f.rule, sizeof(f.rule), "process-memory");
+		snprintf(f.expected, sizeof(f.expected), "the memory of a process goes with it");
+		snprintf(f.got, sizeof(f.got), "something holds on to its mm");
+		fail(sh, ORACLE_RESOURCES, &f, "leak");
+	}
+	close(mark);
+	mark = -1;
 }

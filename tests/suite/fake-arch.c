@@ -71,6 +71,7 @@ const char *arch_async_unsupported(void)
 }
 
 void arch_async_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t guest_vcpu) { }
+void arch_async_switch(struct kvm_vm *vm, struct kvm_vcpu *vcpu, struct guest_async *a) { }
 
 void arch_fill(void *hva, uint64_t stamp)
 {

@@ -72,10 +72,14 @@ static void page_ready(struct ex_regs *regs)
 {
 	struct async *own = (struct async *)rdmsr(GS_BASE_MSR);
 	uint32_t token = __atomic_load_n(&own->token, __ATOMIC_ACQUIRE);
+	struct guest_async *a = &((struct guest_vcpu *)own->vcpu)->async;
 
 	(void)regs;
 	wrmsr(X2APIC_EOI_MSR, 0);
-	forget(&((struct guest_vcpu *)own->vcpu)->async, token);
+	/* the interrupt of a token that arch_async_switch() took away, once */
+	if (token || !a->switched)
+		forget(a, token);
+	a->switched = 0;
 	__atomic_store_n(&own->token, 0, __ATOMIC_RELEASE);
 	wrmsr(ASYNC_PF_ACK_MSR, 1);
 }
@@ -107,6 +111,7 @@ bool async_page_fault(struct ex_regs *regs)
 	case 0:
 		break;
 	case 1:
+	case 2:
 		rip = access_skipped(regs->rip);
 		regs->rip = rip ? rip : regs->rip;
 		a->skipped += !!rip;
@@ -143,4 +148,20 @@ void arch_async_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t guest_v
 	vcpu_ioctl(vcpu, KVM_SET_LAPIC, &apic);
 	vcpu_set_msr(vcpu, ASYNC_PF_INT_MSR, PAGE_READY_VECTOR);
 	vcpu_set_msr(vcpu, ASYNC_PF_EN_MSR, addr_gva2gpa(vm, gva) | ASYNC_PF_ENABLED);
+}
+
+void arch_async_switch(struct kvm_vm *vm, struct kvm_vcpu *vcpu, struct guest_async *a)
+{
+	struct kvm_sregs s;
+	struct async *own;
+
+	vcpu_sregs_get(vcpu, &s);
+	own = addr_gva2hva(vm, s.gs.base);
+	/* KVM forgets what is under way (kvm_pv_enable_async_pf()), and so does the guest */
+	vcpu_set_msr(vcpu, ASYNC_PF_EN_MSR, 0);
+	a->switched = own->token != 0;
+	own->flags = 0;
+	own->token = 0;
+	a->waits = 0;
+	vcpu_set_msr(vcpu, ASYNC_PF_EN_MSR, addr_gva2gpa(vm, s.gs.base) | ASYNC_PF_ENABLED);
 }
