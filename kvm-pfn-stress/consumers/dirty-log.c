@@ -30,6 +30,17 @@ static struct dirty_track *track[MAX_REGIONS];
 static pthread_mutex_t harvesting = PTHREAD_MUTEX_INITIALIZER;
 static bool manual;
 
+static void set_manual(struct worker *w, uint64_t flags)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, .args = { flags } };
+
+	if (manual == !!flags)
+		return;
+	if (ioctl(w->run->vm->fd, KVM_ENABLE_CAP, &cap))
+		inject_broken(w, NULL, "manual-dirty-log-protect");
+	manual = flags;
+}
+
 static void dirty_setup(struct worker *w)
 {
 	struct run *run = w->run;
@@ -37,19 +48,11 @@ static void dirty_setup(struct worker *w)
 
 	if (track[0])
 		return;
+	/* all of it is dirty at first, and write-protected, or split, when that is cleared */
+	if (rng_below(&w->rng, 2))
+		set_manual(w, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET);
 	for (i = 0; i < run->nr_regions; i++)
 		track[i] = dirty_track_start(run->region[i]);
-}
-
-static void set_manual(struct worker *w, bool on)
-{
-	struct kvm_enable_cap cap = { .cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, .args = { on } };
-
-	if (manual == on)
-		return;
-	if (ioctl(w->run->vm->fd, KVM_ENABLE_CAP, &cap))
-		inject_broken(w, NULL, "manual-dirty-log-protect");
-	manual = on;
 }
 
 /* The memslot may be gone: then there is no log, and nothing is known when it comes back. */
@@ -82,7 +85,9 @@ static void dirty_turn(struct worker *w)
 
 	if (pthread_mutex_trylock(&harvesting))
 		return;
-	set_manual(w, rng_below(&w->rng, 2));
+	/* rarely: the flag that all is dirty at first goes with it */
+	if (!rng_below(&w->rng, 8))
+		set_manual(w, manual ? 0 : KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE);
 	record_op(w, manual ? "get, clear dirty log" : "get dirty log", t->r->gpa, t->r->nr);
 	dirty_before(t);
 	if (harvest(w, t))
