@@ -22,7 +22,8 @@
 
 #define TURN_EVERY	2
 #define MOVE_ODDS	16
-/* For each vCPU 64 bytes, behind the words of all vCPUs. */
+#define STAY_ODDS	3
+/* For each vCPU 64 bytes, behind the words of all vCPUs; the clock takes half of them. */
 #define CLOCK_OFF(v)	(0xa80 + 64 * (v))
 #define STEAL_OFF(v)	(0x600 + 64 * (v))
 
@@ -33,25 +34,29 @@ static const char * const time_names[] = { "kvmclock", "steal-time" };
 /* Where a vCPU's time is, and what its own thread saw there the last time. */
 static struct place {
 	struct region *r;	/* NULL: nowhere, or nobody knows whether KVM took it */
-	unsigned int page;
+	unsigned int page, off;
 	bool seen;
 	uint64_t word;		/* of the page */
 	uint32_t version;
 } places[GUEST_MAX_VCPUS][NR_TIMES];
 
-static uint64_t offset(struct worker *w, enum time time)
-{
-	return time == TIME_CLOCK ? CLOCK_OFF(w->id) : STEAL_OFF(w->id);
-}
-
 /* Whatever the page is: KVM takes any address. Whether it can write there is known of a claimed one. */
 static void move(struct worker *w, enum time time)
 {
 	struct region *r = w->run->region[rng_below(&w->rng, w->run->nr_regions)];
-	unsigned int page = rng_below(&w->rng, r->nr);
-	uint64_t gpa = r->gpa + page * GUEST_PAGE_SIZE + offset(w, time);
+	unsigned int page = rng_below(&w->rng, r->nr), off = STEAL_OFF(w->id);
+	struct place *p = &places[w->id][time];
+	uint64_t gpa;
 	bool claimed;
 
+	/* the page that it has cached, elsewhere in it */
+	if (p->r && !rng_below(&w->rng, STAY_ODDS)) {
+		r = p->r;
+		page = p->page;
+	}
+	if (time == TIME_CLOCK)
+		off = CLOCK_OFF(w->id) + (rng_next(&w->rng) & 1 ? 32 : 0);
+	gpa = r->gpa + page * GUEST_PAGE_SIZE + off;
 	if (r->ops->no_vma || region_private(r, page))
 		return;
 	claimed = region_claim_page(r, page);
@@ -61,11 +66,11 @@ static void move(struct worker *w, enum time time)
 		arch_kvmclock(w->run->vcpu[w->id], gpa);
 	else
 		arch_steal_time(w->run->vcpu[w->id], gpa);
-	places[w->id][time] = (struct place){ .r = NULL };
+	*p = (struct place){ .r = NULL };
 	if (!claimed)
 		return;
 	if (pw_new(page_word(r, page)) == PS_MAPPED)
-		places[w->id][time] = (struct place){ .r = r, .page = page };
+		*p = (struct place){ .r = r, .page = page, .off = off };
 	region_release(r, page, 1);
 }
 
@@ -85,7 +90,7 @@ static void stale(struct worker *w, enum time time, const struct place *p)
 /* The page is claimed, and a KVM_RUN was between this look at it and the last one. */
 static void look(struct worker *w, enum time time, struct place *p)
 {
-	const void *hva = (void *)(region_hva(p->r) + p->page * GUEST_PAGE_SIZE + offset(w, time));
+	const void *hva = (void *)(region_hva(p->r) + p->page * GUEST_PAGE_SIZE + p->off);
 	uint64_t word = page_word(p->r, p->page);
 	bool good = pw_new(word) == PS_MAPPED && pw_old(word) == PS_MAPPED;
 	uint32_t version = good ? arch_time_version(hva, time == TIME_STEAL) : 0;
