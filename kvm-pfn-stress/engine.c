@@ -312,7 +312,7 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 	run->seed = seed;
 	run->nr_vcpus = sc->vcpus ? sc->vcpus : vcpus;
 	run->drawn = sc->nr_draw;
-	signals_setup();
+	signals_setup(sh);
 	rcu_register_thread();
 
 	run->helper_fd = sh->caps.helper ? helper_open() : -1;

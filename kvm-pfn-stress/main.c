@@ -161,6 +161,17 @@ static void child_failed(const char *rule, const char *got)
 	fail(sh, ORACLE_SUITE, &f, NULL);
 }
 
+/* kvm_send_hwpoison_signal() and memory_failure() tell the thread that made the access. */
+static void told_wrong_thread(uint64_t hva)
+{
+	struct failure f = { .hva = hva };
+
+	snprintf(f.rule, sizeof(f.rule), "sigbus-elsewhere");
+	snprintf(f.expected, sizeof(f.expected), "SIGBUS to the thread whose vCPU met the poison");
+	snprintf(f.got, sizeof(f.got), "SIGBUS to another thread, hva 0x%lx", hva);
+	fail(sh, ORACLE_POISON, &f, NULL);
+}
+
 /* --explorers SCENARIO=LETTERS */
 static const char *record_of(const struct scenario *sc)
 {
@@ -197,6 +208,7 @@ static pid_t start_child(const struct scenario *sc, uint64_t seed)
 	pid_t pid;
 
 	atomic_store(&sh->running, 0);
+	atomic_store(&sh->stray_poison, 0);
 	atomic_store(&sh->aim_kill, 0);
 	atomic_store(&sh->calm, 0);
 	memset(sh->worker, 0, sizeof(sh->worker));
@@ -588,7 +600,9 @@ static bool one_child(const struct scenario *sc, const struct scenario *life, st
 	reaped(t, &ru);
 	add_child(t);
 	t->exited = WIFEXITED(status) && !WEXITSTATUS(status);
-	if (WIFSIGNALED(status)) {
+	if (WIFSIGNALED(status) && atomic_load(&sh->stray_poison)) {
+		told_wrong_thread(atomic_load(&sh->stray_poison));
+	} else if (WIFSIGNALED(status)) {
 		snprintf(text, sizeof(text), "signal %d (%s)", WTERMSIG(status),
 			 strsignal(WTERMSIG(status)));
 		child_failed("child-died", text);

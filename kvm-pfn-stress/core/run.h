@@ -152,6 +152,7 @@ struct shared {
 	atomic_int running;	/* the child's threads run */
 	atomic_int ask_where;	/* kicked vCPUs say where they are */
 	atomic_int calm;	/* injectors rest: somebody waits for KVM to answer a vCPU */
+	atomic_ulong stray_poison;	/* hva that a thread without a vCPU got SIGBUS for */
 	atomic_int aim_kill;	/* the supervisor wants waits for mmap_lock, to kill in them */
 	uint64_t start_ns;
 	struct caps caps;

@@ -7,6 +7,7 @@
 
 __thread struct thread_signals my_signals;
 static __thread volatile bool expected;
+static struct shared *shared;
 
 static void on_kick(int sig)
 {
@@ -21,7 +22,9 @@ static void on_sigbus(int sig, siginfo_t *info, void *ctx)
 {
 	(void)ctx;
 	if (!expected) {
-		/* not ours: die of it, the supervisor reports a failure of the suite */
+		/* not ours: die of it, the supervisor reports whose it is */
+		if (info->si_code == BUS_MCEERR_AR || info->si_code == BUS_MCEERR_AO)
+			atomic_store(&shared->stray_poison, (uint64_t)info->si_addr);
 		signal(sig, SIG_DFL);
 		raise(sig);
 		return;
@@ -37,10 +40,11 @@ void signals_expect_sigbus(bool expect)
 	expected = expect;
 }
 
-void signals_setup(void)
+void signals_setup(struct shared *sh)
 {
 	struct sigaction sa;
 
+	shared = sh;
 	memset(&sa, 0, sizeof(sa));
 	sa.sa_handler = on_kick;
 	sigaction(SIGUSR1, &sa, NULL);

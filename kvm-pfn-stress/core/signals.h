@@ -16,10 +16,12 @@ struct thread_signals {
 	volatile uint64_t addr;
 };
 
+struct shared;
+
 extern __thread struct thread_signals my_signals;
 
-/* Install the handlers; for the whole child. */
-void signals_setup(void);
+/* Install the handlers; for the whole child. Poison that nobody expects is told in sh->stray_poison. */
+void signals_setup(struct shared *sh);
 
 /* Let this thread's SIGBUS be recorded in my_signals instead of ending the program. */
 void signals_expect_sigbus(bool expect);

@@ -675,7 +675,7 @@ int conform_run(const struct scenario *sc, struct shared *sh)
 	run->ctl = sh->ctl;
 	memset(sh->ctl, 0, sizeof(*sh->ctl));
 	cf.caps = outcome_caps(&sh->caps);
-	signals_setup();
+	signals_setup(sh);
 	signals_expect_sigbus(true);
 	rcu_register_thread();
 	cpus_pin(0, 0, cpus_first(), cpus_usable());

@@ -568,7 +568,7 @@ void state_hold(struct state *st, bool on)
 		if (on)
 			signal(SIGBUS, SIG_IGN);
 		else
-			signals_setup();
+			signals_setup(st->run->sh);
 	}
 }
 
