@@ -246,8 +246,12 @@ static void sweep(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t id)
 #define STAY_MAX_LOG2	10
 #define STAY_SKIPPED	3
 
-/* Every fourth one is near the last one: dirty rings and prefetching take neighbours together. */
+/*
+ * Every fourth one is near the last one: dirty rings and prefetching take neighbours together, up to 64
+ * pages of them (kvm_dirty_ring_reset()), and one page behind is too far.
+ */
 #define NEAR		32
+#define TOO_FAR		64
 
 /*
  * Some are the last one of 64: what KVM does by words of a bitmap goes wrong there first.
@@ -268,7 +272,8 @@ static uint64_t random_page(struct guest_ctl *ctl, struct guest_vcpu *me)
 	if (me->window_gva && !(rng_next(&me->rng) & 3))
 		return me->window;
 	if (!(rng_next(&me->rng) & 3)) {
-		page = me->again + rng_below(&me->rng, 2 * NEAR) - NEAR;
+		page = me->again + (rng_next(&me->rng) & 3 ?
+				    rng_below(&me->rng, 2 * NEAR) - NEAR : TOO_FAR);
 		if (page < ctl->nr_pages)
 			return page;
 	}
