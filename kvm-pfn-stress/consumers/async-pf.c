@@ -13,8 +13,8 @@
  *					done: page ready
  *	maps the page: must look again				<- else a page that has gone
  *
- * It is switched off and on again while pages are under way: KVM has to forget all of them, or it halts a vCPU
- * for what nobody brings (kvm_async_pf_hash_reset()).
+ * It is switched off and on again while pages are under way: KVM has to forget all of them, or it
+ * halts a vCPU for what nobody brings (kvm_async_pf_hash_reset()).
  *
  * Every token must come back: the guest waits for all of them, and the watchdog for the guest.
  */

@@ -52,8 +52,9 @@ static void change(struct worker *w, struct region *r, enum change to, const cha
 }
 
 /*
- * What KVM refuses only after it has begun (kvm_arch_prepare_memory_region()): to move a memslot behind the
- * last guest address, which it has made invalid by then, or to make one there. All is as before.
+ * What KVM refuses only after it has begun (kvm_arch_prepare_memory_region()): to move a memslot
+ * behind the last guest address, which it has made invalid by then, or to make one there. All is as
+ * before.
  */
 static void refused(struct worker *w, struct region *r, bool create)
 {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM counts its mappings by size for each VM (kvm_update_page_stats(), 6.1 to 7.3; pages_4k, pages_2m and
- * pages_1g in debugfs). To delete a memslot takes all of them away (kvm_mmu_zap_all_fast(), behind
- * KVM_X86_QUIRK_SLOT_ZAP_ALL, which is on): with no vCPU running each count is 0 then. What is left was
- * counted with one size and uncounted with another, or never uncounted.
+ * KVM counts its mappings by size for each VM (kvm_update_page_stats(), 6.1 to 7.3; pages_4k,
+ * pages_2m and pages_1g in debugfs). To delete a memslot takes all of them away
+ * (kvm_mmu_zap_all_fast(), behind KVM_X86_QUIRK_SLOT_ZAP_ALL, which is on): with no vCPU running each
+ * count is 0 then. What is left was counted with one size and uncounted with another, or never
+ * uncounted.
  */
 #include <stdio.h>
 #include <string.h>
