@@ -36,7 +36,10 @@
 #define MIN_SLOT_MS	500
 #define TICK_US		20000
 #define WATCH_MS	250
-#define LIFE_MS		300	/* of a child whose plug-ins are drawn */
+/* Of a child whose plug-ins are drawn: what meets what comes first, how long they have comes then. */
+#define LIFE_MS		300
+#define LIFE_MAX_MS	1000
+#define LIVES		20
 #define CELLS_MS	120000	/* far more than a conformance scenario needs */
 #define LATE_MS		10000	/* what a slot may be longer at most */
 #define STARTUP_MS	60000	/* wall clock, for building a VM on a starved host */
@@ -550,6 +553,14 @@ static bool child_stuck(struct child_watch *cw, pid_t pid, uint64_t now)
 	return true;
 }
 
+/* @slot: of the scenario, ns. In ms. */
+static uint64_t life_ms(uint64_t slot)
+{
+	uint64_t ms = slot / LIVES / 1000000;
+
+	return ms < LIFE_MS ? LIFE_MS : ms > LIFE_MAX_MS ? LIFE_MAX_MS : ms;
+}
+
 /*
  * One life of a child: from fork to its end. @life is what it does, @sc or a part of it. Returns false
  * when it can't be got rid of, and the kernel has to be booted again.
@@ -574,7 +585,7 @@ static bool one_child(const struct scenario *sc, const struct scenario *life, st
 		if (wait4(pid, &status, WNOHANG, &ru) == pid)
 			break;
 		if (interrupted || (atomic_load(&sh->running) && over(sc, t, start, end)) ||
-		    (life->nr_draw && t->ran_ms - ran_ms > LIFE_MS))
+		    (life->nr_draw && t->ran_ms - ran_ms > life_ms(end - start)))
 			atomic_store(&sh->stop, 1);
 		if (now - last_live > 1000000000ull) {
 			last_live = now;
@@ -662,7 +673,7 @@ static bool run_cells(const struct scenario *sc, struct totals *t, uint64_t star
 }
 
 /* What a scenario changed about the machine is put back, and so are the pages that it poisoned. */
-static void put_back(void)
+static void put_back(enum undo_when when)
 {
 	unsigned int left = poison_undo_all(sh);
 	struct failure f = { 0 };
@@ -674,7 +685,7 @@ static void put_back(void)
 		fail(sh, ORACLE_POISON, &f, NULL);
 	}
 	memset(&f, 0, sizeof(f));
-	if (knob_undo_all(sh, f.got, sizeof(f.got))) {
+	if (knob_undo_all(sh, when, f.got, sizeof(f.got))) {
 		snprintf(f.rule, sizeof(f.rule), "cannot-put-back");
 		snprintf(f.expected, sizeof(f.expected), "every setting is as before the scenario");
 		fail(sh, ORACLE_SUITE, &f, NULL);
@@ -732,7 +743,7 @@ static bool drawn_child(const struct scenario *sc, struct totals *t, uint64_t st
 	/* what the kernel said is judged by what this life did */
 	kernel_log_check(sh);
 	if (alive)
-		put_back();
+		put_back(UNDO_LIFE);
 	if (failed()) {
 		ktap("# %s: a scenario with what failed:", sc->name);
 		report_life(&life, NULL);
@@ -928,9 +939,14 @@ static void shared_reset(void)
 	struct caps caps = sh->caps;
 	struct guest_ctl *ctl = sh->ctl;
 	int guard_fd = sh->guard_fd;
+	unsigned int nr_undo = sh->nr_undo;
+	static struct undo undo[MAX_UNDO];
 	pthread_mutexattr_t a;
 
+	memcpy(undo, sh->undo, sizeof(undo));
 	memset(sh, 0, sizeof(*sh));
+	memcpy(sh->undo, undo, sizeof(undo));
+	sh->nr_undo = nr_undo;
 	sh->caps = caps;
 	sh->ctl = ctl;
 	sh->guard_fd = guard_fd;
@@ -988,7 +1004,7 @@ static enum verdict run_scenario(const struct scenario *sc, unsigned int index, 
 	}
 
 	if (!*reboot)
-		put_back();
+		put_back(UNDO_SCENARIO);
 	kernel_log_check(sh);
 	if (!*reboot)
 		resources_check(sh);
@@ -1319,6 +1335,8 @@ int main(int argc, char **argv)
 		event_end(&e);
 		ktap("Bail out! a process of the scenario can't be killed");
 	}
+	if (!reboot && knob_undo_all(sh, UNDO_RUN, unseen, sizeof(unseen)))
+		ktap("# could not be put back: %s", unseen);
 	ktap("# %u passed, %u failed, %u skipped", n[PASS], n[FAIL], n[SKIP]);
 	if (!reboot) {
 		event_begin(&e, "end");

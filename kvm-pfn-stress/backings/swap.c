@@ -7,8 +7,8 @@
 #include "core/disk.h"
 #include "core/knob.h"
 
-/* Pages of this process's devices, and of those what regions have now. */
-static uint64_t have, used;
+/* Of the scenario's devices, what regions have now. */
+static uint64_t used;
 
 static uint64_t need(const struct region *r)
 {
@@ -20,11 +20,11 @@ static int swap_init(struct region *r)
 	struct shared *sh = r->run->sh;
 	char dev[32];
 
-	if (used + need(r) > have) {
+	if (used + need(r) > sh->swap_pages) {
 		if (disk_create(sh, need(r) * GUEST_PAGE_SIZE, dev, sizeof(dev)) ||
 		    !knob_swapon(sh, dev, need(r), sh->skip_reason, sizeof(sh->skip_reason)))
 			return -1;
-		have += need(r);
+		sh->swap_pages += need(r);
 	}
 	used += need(r);
 	return 0;

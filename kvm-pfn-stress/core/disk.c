@@ -3,9 +3,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -68,42 +66,33 @@ static int unnamed_file(const char *dir)
 	return open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 }
 
-/*
- * The mount is detached at once: who has something open in it keeps the file system. As long as there is
- * room, further files of this process go to the same one.
- */
+#define MIN_DISK	(4ull << 20)
+
+/* For all files of the scenario, as long as there is room; the supervisor unmounts it. */
 static int own_file_system(struct shared *sh, uint64_t bytes)
 {
-	static int dir_fd = -1;
-	static uint64_t room;
-	char dev[32], dir[] = "/tmp/kvm-pfn-stress-XXXXXX";
+	char dev[32], dir[64], *why = sh->skip_reason;
 	char *mkfs[] = { "mke2fs", "-F", "-b", "4096", dev, NULL };
-	int fd = -1;
+	int fd;
 
-	if (dir_fd >= 0 && bytes <= room)
-		return openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (disk_create(sh, 2 * bytes + (8 << 20), dev, sizeof(dev)) ||
-	    !knob_module(sh, "ext4", "/sys/fs/ext4", NULL, sh->skip_reason, sizeof(sh->skip_reason)))
-		return -1;
-	if (knob_exec(mkfs)) {
-		snprintf(sh->skip_reason, sizeof(sh->skip_reason), "no mke2fs that works");
-		return -1;
-	}
-	if (!mkdtemp(dir))
-		return skip(sh, "mkdtemp", dir);
-	if (mount(dev, dir, "ext4", MS_NOATIME, NULL)) {
-		skip(sh, "mount", dev);
-	} else {
-		fd = unnamed_file(dir);
-		if (fd < 0) {
-			skip(sh, "open", dir);
-		} else if (dir_fd < 0) {
-			dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-			room = bytes;	/* and as much again */
+	snprintf(dir, sizeof(dir), "/tmp/kvm-pfn-stress-disk-%d", getppid());
+	if (sh->disk_bytes < bytes) {
+		uint64_t room = bytes > MIN_DISK ? bytes : MIN_DISK;
+
+		if (disk_create(sh, 2 * room + (8 << 20), dev, sizeof(dev)) ||
+		    !knob_module(sh, "ext4", "/sys/fs/ext4", NULL, why, sizeof(sh->skip_reason)))
+			return -1;
+		if (knob_exec(mkfs)) {
+			snprintf(why, sizeof(sh->skip_reason), "no mke2fs that works");
+			return -1;
 		}
-		umount2(dir, MNT_DETACH);
+		if (!knob_mount(sh, dev, "ext4", dir, why, sizeof(sh->skip_reason)))
+			return -1;
+		sh->disk_bytes = room;
 	}
-	rmdir(dir);
+	fd = unnamed_file(dir);
+	if (fd < 0)
+		skip(sh, "open", dir);
 	return fd;
 }
 

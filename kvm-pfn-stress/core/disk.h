@@ -24,7 +24,7 @@ int disk_create(struct shared *sh, uint64_t bytes, char *dev, size_t len);
  * @bytes: its size
  *
  * In the current directory or /var/tmp, if that is a file system with a disk below; else on an ext4 of
- * its own on a disk_create(). The file goes with its last descriptor, and the file system with it.
+ * its own on a disk_create(), until the end of the scenario. The file goes with its last descriptor.
  *
  * Return: file descriptor or -1. Context: main thread of the child.
  */

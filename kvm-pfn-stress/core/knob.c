@@ -66,8 +66,8 @@ static bool refused(char *why, size_t len, const char *what, const char *path, i
 }
 
 /* Remember before doing. Context: the lock is held. */
-static struct undo *remember(struct shared *sh, enum undo_kind kind, const char *path,
-			     const char *value)
+static struct undo *remember(struct shared *sh, enum undo_kind kind, enum undo_when when,
+			     const char *path, const char *value)
 {
 	struct undo *u = &sh->undo[sh->nr_undo];
 
@@ -75,6 +75,7 @@ static struct undo *remember(struct shared *sh, enum undo_kind kind, const char 
 	    strlen(value) >= sizeof(u->value))
 		return NULL;
 	u->kind = kind;
+	u->when = when;
 	strcpy(u->path, path);
 	strcpy(u->value, value);
 	/* a child that is killed from here on leaves a whole entry */
@@ -82,8 +83,8 @@ static struct undo *remember(struct shared *sh, enum undo_kind kind, const char 
 	return u;
 }
 
-static bool remember_locked(struct shared *sh, enum undo_kind kind, const char *path,
-			    const char *value, char *why, size_t len)
+static bool remember_locked(struct shared *sh, enum undo_kind kind, enum undo_when when,
+			    const char *path, const char *value, char *why, size_t len)
 {
 	bool ok = false;
 	unsigned int i;
@@ -92,12 +93,13 @@ static bool remember_locked(struct shared *sh, enum undo_kind kind, const char *
 	for (i = 0; i < sh->nr_undo && !ok; i++)
 		ok = sh->undo[i].kind == kind && !strcmp(sh->undo[i].path, path) &&
 		     !strcmp(sh->undo[i].value, value);
-	ok = ok || remember(sh, kind, path, value);
+	ok = ok || remember(sh, kind, when, path, value);
 	shared_unlock(sh);
 	return ok || refused(why, len, "remember", path, ENOSPC);
 }
 
-bool knob_set(struct shared *sh, const char *path, const char *value, char *why, size_t len)
+bool knob_set_until(struct shared *sh, enum undo_when when, const char *path, const char *value,
+		    char *why, size_t len)
 {
 	char old[sizeof(sh->undo[0].value)], now[sizeof(old)];
 	bool ok = true;
@@ -113,7 +115,7 @@ bool knob_set(struct shared *sh, const char *path, const char *value, char *why,
 	for (i = 0; i < sh->nr_undo; i++)
 		if (sh->undo[i].kind == UNDO_WRITE && !strcmp(sh->undo[i].path, path))
 			break;
-	if (i == sh->nr_undo && !remember(sh, UNDO_WRITE, path, old)) {
+	if (i == sh->nr_undo && !remember(sh, UNDO_WRITE, when, path, old)) {
 		ok = refused(why, len, "remember", path, ENOSPC);
 		goto out;
 	}
@@ -131,14 +133,20 @@ out:
 	return ok;
 }
 
+bool knob_set(struct shared *sh, const char *path, const char *value, char *why, size_t len)
+{
+	return knob_set_until(sh, UNDO_LIFE, path, value, why, len);
+}
+
 bool knob_set_or_skip(struct shared *sh, const char *path, const char *value)
 {
-	return knob_set(sh, path, value, sh->skip_reason, sizeof(sh->skip_reason));
+	return knob_set_until(sh, UNDO_SCENARIO, path, value, sh->skip_reason,
+			      sizeof(sh->skip_reason));
 }
 
 bool knob_at_end(struct shared *sh, const char *path, const char *value)
 {
-	return remember_locked(sh, UNDO_WRITE, path, value, NULL, 0);
+	return remember_locked(sh, UNDO_WRITE, UNDO_SCENARIO, path, value, NULL, 0);
 }
 
 int knob_exec(char *const argv[])
@@ -187,7 +195,7 @@ bool knob_swapon(struct shared *sh, const char *dev, unsigned long pages, char *
 
 	if (err)
 		return refused(why, len, "mkswap", dev, -err);
-	if (!remember_locked(sh, UNDO_SWAP, dev, "", why, len))
+	if (!remember_locked(sh, UNDO_SWAP, UNDO_SCENARIO, dev, "", why, len))
 		return false;
 	if (swapon(dev, SWAP_FLAG_PREFER | 100))
 		return refused(why, len, "swapon", dev, errno);
@@ -201,7 +209,7 @@ bool knob_module(struct shared *sh, const char *name, const char *probe, const c
 
 	if (!access(probe, F_OK))
 		return true;
-	if (!remember_locked(sh, UNDO_MODULE, name, "", why, len))
+	if (!remember_locked(sh, UNDO_MODULE, UNDO_RUN, name, "", why, len))
 		return false;
 	knob_exec(argv);
 	if (!access(probe, F_OK))
@@ -211,9 +219,19 @@ bool knob_module(struct shared *sh, const char *name, const char *probe, const c
 	return false;
 }
 
+bool knob_mount(struct shared *sh, const char *dev, const char *type, const char *path, char *why,
+		size_t len)
+{
+	if (!remember_locked(sh, UNDO_MOUNT, UNDO_SCENARIO, path, "", why, len))
+		return false;
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return refused(why, len, "mkdir", path, errno);
+	return !mount(dev, path, type, MS_NOATIME, NULL) || refused(why, len, "mount", dev, errno);
+}
+
 bool knob_mkdir(struct shared *sh, const char *path, char *why, size_t len)
 {
-	if (!remember_locked(sh, UNDO_RMDIR, path, "", why, len))
+	if (!remember_locked(sh, UNDO_RMDIR, UNDO_LIFE, path, "", why, len))
 		return false;
 	return !mkdir(path, 0700) || errno == EEXIST || refused(why, len, "mkdir", path, errno);
 }
@@ -228,7 +246,7 @@ static bool cgroup_root(struct shared *sh, char *root, size_t size, char *why, s
 		return true;
 	/* of the supervisor: the next life of the scenario has it, too */
 	snprintf(root, size, "/tmp/kvm-pfn-stress-cgroup-%d", getppid());
-	if (!remember_locked(sh, UNDO_MOUNT, root, "", why, len))
+	if (!remember_locked(sh, UNDO_MOUNT, UNDO_LIFE, root, "", why, len))
 		return false;
 	if (!mkdir(root, 0700) && mount("none", root, "cgroup2", 0, NULL))
 		return refused(why, len, "mount", "cgroup2", errno);
@@ -258,7 +276,7 @@ bool knob_cgroup(struct shared *sh, const char *controller, char *dir, size_t si
 	snprintf(on, sizeof(on), "+%s", controller);
 	snprintf(off, sizeof(off), "-%s", controller);
 	if (!has_word(path, controller)) {
-		int err = remember_locked(sh, UNDO_WRITE, path, off, why, len) ?
+		int err = remember_locked(sh, UNDO_WRITE, UNDO_LIFE, path, off, why, len) ?
 			  proc_write(path, on) : -ENOSPC;
 
 		if (err)
@@ -291,21 +309,31 @@ static int undo_one(const struct undo *u)
 	return 0;
 }
 
-unsigned int knob_undo_all(struct shared *sh, char *what, size_t len)
+static void forget(struct shared *sh, unsigned int i)
 {
-	unsigned int failed = 0, try;
+	memmove(&sh->undo[i], &sh->undo[i + 1], (sh->nr_undo - i - 1) * sizeof(sh->undo[0]));
+	sh->nr_undo--;
+}
+
+unsigned int knob_undo_all(struct shared *sh, enum undo_when when, char *what, size_t len)
+{
+	unsigned int failed = 0, try, i;
 	int err;
 
-	while (sh->nr_undo) {
-		const struct undo *u = &sh->undo[sh->nr_undo - 1];
+	for (i = sh->nr_undo; i--;) {
+		const struct undo *u = &sh->undo[i];
 
+		if (u->when > when)
+			continue;
 		/* the dead let go of their memory and files a little later */
 		for (try = 0; (err = undo_one(u)) && try < TRIES; try++)
 			usleep(100000);
 		if (err && !failed++)
 			snprintf(what, len, "%s %s: %s", u->path, u->value, strerror(-err));
-		sh->nr_undo--;
+		forget(sh, i);
 	}
+	if (when >= UNDO_SCENARIO)
+		sh->swap_pages = sh->disk_bytes = 0;
 	return failed;
 }
 
@@ -339,6 +367,6 @@ void knob_guard(struct shared *sh)
 	}
 	usleep(500000);		/* the children die with the supervisor */
 	poison_undo_all(sh);
-	knob_undo_all(sh, what, sizeof(what));
+	knob_undo_all(sh, UNDO_RUN, what, sizeof(what));
 	_exit(0);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Settings of the machine for the time of one scenario: sysfs and sysctl files, swap, modules. What has
- * to be undone is remembered in struct shared before it is done; the supervisor undoes it, newest
- * first, when the scenario's process is gone, however that died. A guardian process does it when the
- * supervisor is killed as well.
+ * Settings of the machine for the time of one scenario: sysfs and sysctl files, swap, modules. What
+ * has to be undone is remembered in struct shared before it is done; the supervisor undoes it, newest
+ * first, when the scenario's process is gone, however that died: each of the scenario's, its last
+ * one, or the last of the run (enum undo_when; what is kept longer uses nothing that goes earlier).
+ * A guardian process does it when the supervisor is killed as well.
  */
 #ifndef CORE_KNOB_H
 #define CORE_KNOB_H
@@ -28,7 +29,11 @@
  */
 bool knob_set(struct shared *sh, const char *path, const char *value, char *why, size_t len);
 
-/* knob_set() with the reason in sh->skip_reason: for init(). */
+/* knob_set() to be undone at another time. */
+bool knob_set_until(struct shared *sh, enum undo_when when, const char *path, const char *value,
+		    char *why, size_t len);
+
+/* For init(): kept for the next process of the scenario; the reason in sh->skip_reason. */
 bool knob_set_or_skip(struct shared *sh, const char *path, const char *value);
 
 /**
@@ -49,7 +54,7 @@ bool knob_at_end(struct shared *sh, const char *path, const char *value);
 bool knob_swapon(struct shared *sh, const char *dev, unsigned long pages, char *why, size_t len);
 
 /**
- * knob_module - have a kernel module (or what it is built into) until the end of the scenario
+ * knob_module - have a kernel module (or what it is built into) until the end of the run
  * @sh: remembers; a module that was there before stays
  * @name: module
  * @probe: a path that is there when the module is
@@ -59,6 +64,10 @@ bool knob_swapon(struct shared *sh, const char *dev, unsigned long pages, char *
  */
 bool knob_module(struct shared *sh, const char *name, const char *probe, const char *param,
 		 char *why, size_t len);
+
+/* Mount @dev on the directory @path, which is made, until the end of the scenario. */
+bool knob_mount(struct shared *sh, const char *dev, const char *type, const char *path, char *why,
+		size_t len);
 
 /* A directory of sysfs's kind (a cgroup, an instance of tracefs) until the end of the scenario. */
 bool knob_mkdir(struct shared *sh, const char *path, char *why, size_t len);
@@ -79,12 +88,16 @@ bool knob_cgroup(struct shared *sh, const char *controller, char *dir, size_t si
 int knob_exec(char *const argv[]);
 
 /**
- * knob_undo_all - undo everything, newest first
+ * knob_undo_all - undo what is not to be kept longer, newest first
+ * @sh: remembers
+ * @when: what has ended
+ * @what: filled in when something can't be undone
+ * @len: size of @what
  *
  * Return: how many could not be undone; they are forgotten, @what says which was the first.
  * Context: supervisor, the scenario's processes are gone.
  */
-unsigned int knob_undo_all(struct shared *sh, char *what, size_t len);
+unsigned int knob_undo_all(struct shared *sh, enum undo_when when, char *what, size_t len);
 
 /* Fork the guardian. Context: supervisor, before it opens anything. */
 void knob_guard(struct shared *sh);

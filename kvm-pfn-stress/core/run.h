@@ -94,8 +94,16 @@ enum undo_kind {
 	UNDO_RMDIR,	/* rmdir(path): a cgroup, a tracefs instance */
 };
 
+/* When: what is dear to set up is kept for who needs it next. */
+enum undo_when {
+	UNDO_LIFE,	/* when the process of the scenario is gone */
+	UNDO_SCENARIO,	/* behind the last of its processes: disks, swap, huge pages */
+	UNDO_RUN,	/* behind the last scenario: modules */
+};
+
 struct undo {
 	enum undo_kind kind;
+	enum undo_when when;
 	char path[112], value[64];
 };
 
@@ -153,6 +161,7 @@ struct shared {
 	atomic_int ask_where;	/* kicked vCPUs say where they are */
 	atomic_int calm;	/* injectors rest: somebody waits for KVM to answer a vCPU */
 	atomic_ulong stray_poison;	/* hva that a thread without a vCPU got SIGBUS for */
+	uint64_t lost_timer;	/* when it should have gone off; supervisor */
 	atomic_int aim_kill;	/* the supervisor wants waits for mmap_lock, to kill in them */
 	uint64_t start_ns;
 	struct caps caps;
@@ -184,6 +193,7 @@ struct shared {
 	/* settings that are not yet put back */
 	unsigned int nr_undo;
 	struct undo undo[MAX_UNDO];
+	uint64_t swap_pages, disk_bytes;	/* of the scenario's own swap and file system, so far */
 	int guard_fd;		/* of the supervisor: its guardian waits for the end of this pipe */
 };
 

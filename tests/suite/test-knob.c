@@ -17,6 +17,7 @@
 #undef fail
 
 #include "core/knob.h"
+#include "core/proc.h"
 
 static struct shared *sh;
 static char path[] = "/tmp/knob-XXXXXX";
@@ -67,16 +68,38 @@ static void set_and_put_back(void **state)
 	assert_true(knob_set(sh, path, "42", why, sizeof(why)));
 	is("42");
 	assert_true(knob_set(sh, path, "43", why, sizeof(why)));
-	assert_int_equal(knob_undo_all(sh, why, sizeof(why)), 0);
+	assert_int_equal(knob_undo_all(sh, UNDO_RUN, why, sizeof(why)), 0);
 	is("17");
 	assert_int_equal(sh->nr_undo, 0);
+}
+
+static void kept_for_a_while(void **state)
+{
+	char other[] = "/tmp/knob2-XXXXXX";
+
+	close(mkstemp(other));
+	proc_write(other, "1");
+	put("17\n");
+	assert_true(knob_set_until(sh, UNDO_SCENARIO, path, "42", why, sizeof(why)));
+	assert_true(knob_set(sh, other, "2", why, sizeof(why)));
+	assert_int_equal(knob_undo_all(sh, UNDO_LIFE, why, sizeof(why)), 0);
+	is("42");
+	assert_int_equal(proc_number(other, 0), 1);
+	assert_int_equal(sh->nr_undo, 1);
+	/* still what it was first */
+	assert_true(knob_set_until(sh, UNDO_SCENARIO, path, "43", why, sizeof(why)));
+	assert_int_equal(sh->nr_undo, 1);
+	assert_int_equal(knob_undo_all(sh, UNDO_SCENARIO, why, sizeof(why)), 0);
+	is("17");
+	assert_int_equal(sh->nr_undo, 0);
+	unlink(other);
 }
 
 static void brackets_are_the_value(void **state)
 {
 	put("always [madvise] never\n");
 	assert_true(knob_set(sh, path, "never", why, sizeof(why)));
-	assert_int_equal(knob_undo_all(sh, why, sizeof(why)), 0);
+	assert_int_equal(knob_undo_all(sh, UNDO_RUN, why, sizeof(why)), 0);
 	is("madvise");
 }
 
@@ -89,11 +112,11 @@ static void what_cannot_be_set(void **state)
 	/* takes the text, keeps its number: uptime counts on */
 	assert_false(knob_set_or_skip(sh, "/proc/version", "1"));
 	assert_true(sh->skip_reason[0]);
-	knob_undo_all(sh, why, sizeof(why));
+	knob_undo_all(sh, UNDO_RUN, why, sizeof(why));
 	/* 0x12 is 18 */
 	put("17\n");
 	assert_true(knob_set(sh, path, "0x12", why, sizeof(why)));
-	knob_undo_all(sh, why, sizeof(why));
+	knob_undo_all(sh, UNDO_RUN, why, sizeof(why));
 }
 
 static void survives_a_kill(void **state)
@@ -110,10 +133,10 @@ static void survives_a_kill(void **state)
 	}
 	waitpid(pid, &st, 0);
 	is("6");
-	assert_int_equal(knob_undo_all(sh, why, sizeof(why)), 0);
+	assert_int_equal(knob_undo_all(sh, UNDO_RUN, why, sizeof(why)), 0);
 	is("5");
 	assert_true(knob_set(sh, path, "7", NULL, 0));	/* the lock is not lost */
-	knob_undo_all(sh, why, sizeof(why));
+	knob_undo_all(sh, UNDO_RUN, why, sizeof(why));
 }
 
 static void directories_go(void **state)
@@ -132,11 +155,11 @@ static void directories_go(void **state)
 	waitpid(pid, NULL, 0);
 	assert_int_equal(access(dir, F_OK), 0);
 	assert_int_equal(sh->nr_undo, 1);
-	assert_int_equal(knob_undo_all(sh, why, sizeof(why)), 0);
+	assert_int_equal(knob_undo_all(sh, UNDO_RUN, why, sizeof(why)), 0);
 	assert_int_equal(access(dir, F_OK), -1);
 	assert_false(knob_mkdir(sh, "/nowhere/dir", why, sizeof(why)));
 	assert_string_equal(why, "mkdir /nowhere/dir: No such file or directory");
-	assert_int_equal(knob_undo_all(sh, why, sizeof(why)), 0);
+	assert_int_equal(knob_undo_all(sh, UNDO_RUN, why, sizeof(why)), 0);
 }
 
 /* The supervisor is killed: its guardian puts things back. */
@@ -163,6 +186,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(set_and_put_back),
+		cmocka_unit_test(kept_for_a_while),
 		cmocka_unit_test(brackets_are_the_value),
 		cmocka_unit_test(what_cannot_be_set),
 		cmocka_unit_test(survives_a_kill),
