@@ -4,7 +4,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/event.h"
 #include "core/proc.h"
+#include "core/timers.h"
 #include "core/watchdog.h"
 
 enum stuck watch_task(struct watch *wt, pid_t pid, pid_t tid, uint64_t progress)
@@ -104,6 +106,31 @@ static void calm_down(struct shared *sh, unsigned int i, pid_t pid, struct watch
 	wt->calmed = calm;
 }
 
+/*
+ * Who sleeps on a CPU that the machine owes an interrupt is woken, and all get their time again. Once:
+ * a CPU whose timer is still the same is dead, and that is a failure.
+ */
+static bool interrupt_lost(struct shared *sh, struct watch wt[MAX_WORKERS])
+{
+	FILE *list = fopen("/proc/timer_list", "re");
+	struct overdue o;
+	unsigned int i;
+	bool lost = timers_overdue(list, &o) == 1 && o.expires != sh->lost_timer;
+
+	if (list)
+		fclose(list);
+	if (!lost)
+		return false;
+	sh->lost_timer = o.expires;
+	timers_wake(o.cpu);
+	for (i = 0; i < MAX_WORKERS; i++)
+		wt[i] = (struct watch){ .calmed = wt[i].calmed };
+	count(sh, "machine", "lost-timers", 1);
+	ktap("# CPU %d was owed a timer interrupt for %lu ms: docs/findings/emulator.md", o.cpu,
+	     o.late / 1000000);
+	return true;
+}
+
 bool watch_workers(struct shared *sh, pid_t pid, struct watch wt[MAX_WORKERS])
 {
 	unsigned int i, n = atomic_load(&sh->nr_workers);
@@ -121,6 +148,8 @@ bool watch_workers(struct shared *sh, pid_t pid, struct watch wt[MAX_WORKERS])
 		atomic_fetch_add(&sh->oracle[ORACLE_LIVENESS].checks, 1);
 		if (how == NOT_STUCK)
 			continue;
+		if (how == STUCK_SLEEPS && interrupt_lost(sh, wt))
+			return false;
 		describe(sh, i, pid, how);
 		stuck = true;
 	}
