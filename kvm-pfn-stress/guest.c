@@ -243,7 +243,7 @@ static void sweep(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t id)
  * exit. Accesses that take no fault cost next to nothing; those that do end the stay.
  */
 #define STAY_ODDS	32
-#define STAY_MAX_LOG2	10
+#define STAY_MAX_LOG2	12
 #define STAY_SKIPPED	3
 
 /*
@@ -397,6 +397,9 @@ static void nested_host(struct guest_ctl *ctl, struct guest_vcpu *me)
 	if (st != ACCESS_DONE || __atomic_load_n(&n->unwritten, __ATOMIC_ACQUIRE))
 		return;
 	if (gva) {
+		/* KVM has written the block after this number was drawn: for the dirty-log oracle */
+		__atomic_store_n(&ctl_own(ctl, me - ctl->vcpu)[n->block],
+				 stamp_make(n->block, 0, me - ctl->vcpu, me->seq), __ATOMIC_SEQ_CST);
 		w2 = block_word(ctl, me);
 		me->page = n->block;
 		me->op = OP_STORE;
@@ -420,6 +423,7 @@ static void nested_host(struct guest_ctl *ctl, struct guest_vcpu *me)
 static void nested_yield(struct guest_ctl *ctl, struct guest_vcpu *me)
 {
 	block_begin(ctl, me, NESTED_EXIT, OP_STORE);
+	++me->seq;
 	if (arch_nested_yield(me->nested.arch) == ACCESS_TRAPPED)
 		GUEST_SYNC(SYNC_TURN);
 	me->nested.op = NESTED_NONE;

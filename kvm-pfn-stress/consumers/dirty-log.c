@@ -25,6 +25,8 @@
 #include "plugins.h"
 
 #define TURN_EVERY	16
+#define ROUNDS		4
+#define PAUSE_US	500
 
 static struct dirty_track *track[MAX_REGIONS];
 static pthread_mutex_t harvesting = PTHREAD_MUTEX_INITIALIZER;
@@ -79,19 +81,39 @@ static bool harvest(struct worker *w, struct dirty_track *t)
 	return true;
 }
 
+/* Mostly the memslot that another vCPU is at: a harvest must take away what is in its TLB. */
+static struct dirty_track *aim(struct worker *w)
+{
+	struct run *run = w->run;
+	unsigned int v = rng_below(&w->rng, run->nr_vcpus), i;
+	uint64_t page = __atomic_load_n(&run->ctl->vcpu[v].page, __ATOMIC_ACQUIRE);
+
+	for (i = 0; v != w->id && i < run->nr_regions; i++)
+		if (page - run->region[i]->base < run->region[i]->nr)
+			return track[i];
+	return track[rng_below(&w->rng, run->nr_regions)];
+}
+
 static void dirty_turn(struct worker *w)
 {
-	struct dirty_track *t = track[rng_below(&w->rng, w->run->nr_regions)];
+	struct dirty_track *t = aim(w);
+	/* again at once: only the next log shows what was stored meanwhile, before a fault logs it */
+	unsigned int rounds = 1 + rng_below(&w->rng, ROUNDS);
 
 	if (pthread_mutex_trylock(&harvesting))
 		return;
 	/* rarely: the flag that all is dirty at first goes with it */
 	if (!rng_below(&w->rng, 8))
 		set_manual(w, manual ? 0 : KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE);
-	record_op(w, manual ? "get, clear dirty log" : "get dirty log", t->r->gpa, t->r->nr);
-	dirty_before(t);
-	if (harvest(w, t))
+	while (rounds-- && !run_stopping(w->run)) {
+		record_op(w, manual ? "get, clear dirty log" : "get dirty log", t->r->gpa,
+			  t->r->nr);
+		dirty_before(t);
+		if (!harvest(w, t))
+			break;
 		dirty_after(t, manual ? "dirty-manual" : "dirty-bitmap");
+		inject_pause(w, PAUSE_US);
+	}
 	pthread_mutex_unlock(&harvesting);
 	/* what KVM writes for the guest is logged elsewhere: __kvm_write_guest_page() */
 	if (!arch_can_emulate())
