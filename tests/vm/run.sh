@@ -32,7 +32,7 @@ passes() {
 # Scenarios that a kernel can't run; all others must pass. The VM has no memory for huge pages of 1 GiB.
 cannot_run() {
 	case $1 in
-	6.1) echo aging fail-alloc guest-memfd hugetlb-1g memfd-secret mix-driver mix-huge mix-lru outcomes/guest-memfd \
+	6.1) echo aging fail-alloc guest-memfd hugetlb-1g memfd-secret outcomes/guest-memfd \
 		outcomes/secret pfncache pfncache-hva pfnmap-huge prefault unsafe-mappings ;;
 	6.12) echo fail-alloc guest-memfd hugetlb-1g outcomes/guest-memfd unsafe-mappings ;;
 	7.3) echo fail-alloc hugetlb-1g ;;
