@@ -114,7 +114,7 @@ bool arch_emulated(void);
 /**
  * arch_kvmclock, arch_steal_time - have KVM write the vCPU's clock, its stolen time
  * @vcpu: the vCPU, not in KVM_RUN
- * @gpa: of 32 bytes, of 64 aligned to 64
+ * @gpa: of 32 bytes, of 64 aligned to 64; ~0: nowhere any more
  *
  * Where the page is not there KVM writes nothing and says nothing.
  */
@@ -157,10 +157,11 @@ uint64_t arch_window_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gv
  * @hva: the table
  * @gva: the page
  * @gpa: what is behind it
+ * @used: a walk has no need to write to the table; else it notes there that the page was accessed
  *
- * Nothing else of the table is written; a walk has no need to write to it.
+ * Nothing else of the table is written.
  */
-void arch_table_fill(void *hva, uint64_t gva, uint64_t gpa);
+void arch_table_fill(void *hva, uint64_t gva, uint64_t gpa, bool used);
 
 /**
  * arch_table_set - have the guest find the last-level page table of @gva elsewhere, and flush

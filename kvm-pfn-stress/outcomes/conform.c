@@ -32,11 +32,13 @@
 #include "oracles/outcome.h"
 #include "oracles/quiet.h"
 #include "outcomes/conform.h"
+#include "outcomes/log.h"
 #include "outcomes/state.h"
 #include "plugins.h"
 
 #define CELL_CTL_SLOT	1
 #define CELL_SLOT	10
+#define NO_GPA		(1ull << 52)	/* no CPU has more bits: kvm_mmu_max_gfn(), 6.1 to 7.3 */
 
 /*
  * An access that has no answer after KICK_NS is kicked. It loops if KVM took so many faults for
@@ -395,6 +397,11 @@ static bool works_on(struct conform *cf, const struct answer *a, struct cell_res
 	return false;
 }
 
+static bool writes_time(const struct outcome_cell *c)
+{
+	return c->consumer == CONS_CLOCK || c->consumer == CONS_STEAL;
+}
+
 static void judge(struct conform *cf, const struct outcome_cell *c, struct state *st,
 		  const struct outcome_row *row, const struct answer *a, uint64_t val,
 		  struct cell_result *res)
@@ -428,7 +435,7 @@ static void judge(struct conform *cf, const struct outcome_cell *c, struct state
 			say(res, "the store reached the page of another process");
 			broken(cf, c, st, res, ORACLE_CONTENT, "shared-store", word);
 		}
-	} else if (a->first.result == RES_UCALL && c->consumer == CONS_WALK &&
+	} else if (a->first.result == RES_UCALL && (c->consumer == CONS_WALK || writes_time(c)) &&
 		   (cf->ctl->status != ACCESS_DONE || cf->ctl->value != cf->ctl->good[0])) {
 		say(res, "status %lu, the guest saw 0x%lx, not 0x%lx", cf->ctl->status,
 		    cf->ctl->value, cf->ctl->good[0]);
@@ -527,6 +534,46 @@ static void series(struct conform *cf, const struct outcome_cell *c, struct stat
 	broken(cf, c, st, res, ORACLE_SUITE, "not-injected", outcome_states[c->state].name);
 }
 
+/* What KVM refuses only after it has begun: kvm_arch_prepare_memory_region(). All is as before. */
+static void refuse(struct conform *cf, const struct state *st)
+{
+	struct answer a;
+
+	guest_access(cf, OP_LOAD, st->r->gpa + REGION_GVA_OFFSET + PAGE_FILL_OFF, 0, &a);
+	TEST_ASSERT(__vm_set_user_memory_region(cf->run->vm, CELL_SLOT + 1, 0, NO_GPA,
+						GUEST_PAGE_SIZE, (void *)st->hva),
+		    "a memslot at 2^52");
+	TEST_ASSERT(region_shift_slots(st->r, st->hva, NO_GPA), "a memslot moved by 2^52");
+	/* what that asked of the vCPU is done by KVM_RUN */
+	good_store(cf, &a);
+}
+
+/* Behind the words that guests use: see consumers/pv-time.c. */
+#define CLOCK_OFF	0xa80
+#define STEAL_OFF	0x600
+
+/* KVM_RUN writes it; did it? */
+static void write_time(struct conform *cf, const struct outcome_cell *c, const struct state *st,
+		       struct answer *a)
+{
+	bool steal = c->consumer == CONS_STEAL;
+	uint64_t off = steal ? STEAL_OFF : CLOCK_OFF;
+	uint32_t before = arch_time_version((void *)(st->hva + off), steal);
+
+	if (steal)
+		arch_steal_time(cf->vcpu, st->r->gpa + off);
+	else
+		arch_kvmclock(cf->vcpu, st->r->gpa + off);
+	good_store(cf, a);
+	cf->ctl->status = ACCESS_DONE;
+	cf->ctl->value = arch_time_version((void *)(st->hva + off), steal) != before;
+	cf->ctl->good[0] = 1;
+	if (steal)
+		arch_steal_time(cf->vcpu, ~0ull);
+	else
+		arch_kvmclock(cf->vcpu, ~0ull);
+}
+
 static void access_of(struct conform *cf, const struct outcome_cell *c, const struct state *st,
 		      uint64_t val, struct answer *a)
 {
@@ -540,6 +587,10 @@ static void access_of(struct conform *cf, const struct outcome_cell *c, const st
 	case CONS_NEW_VCPU:
 		new_vcpu(a);
 		break;
+	case CONS_CLOCK:
+	case CONS_STEAL:
+		write_time(cf, c, st, a);
+		break;
 	case CONS_WALK:
 		guest_access(cf, OP_LOAD, CELL_TABLE_GVA + offsetof(struct cell_ctl, good), val, a);
 		if (a->first.result == RES_UCALL && cf->ctl->status == ACCESS_TRAPPED) {
@@ -550,6 +601,42 @@ static void access_of(struct conform *cf, const struct outcome_cell *c, const st
 	default:
 		guest_access(cf, c->op, st->r->gpa + REGION_GVA_OFFSET + place_of(c->op), val, a);
 	}
+}
+
+#define LOG_ROUNDS	3
+
+/* Access, read the log, again: the page is in each. */
+static void logged(struct conform *cf, const struct outcome_cell *c, struct state *st,
+		   const struct outcome_row *row, uint64_t val, struct cell_result *res)
+{
+	struct log log = { .r = st->r, .how = c->state };
+	/* KVM keeps what it found in a page table: there is nothing to be written a second time */
+	unsigned int rounds = c->consumer == CONS_WALK ? 1 : LOG_ROUNDS, i;
+	struct answer a;
+
+	/* it is mapped, and can be written, before there is a log */
+	if (c->consumer == CONS_VCPU)
+		access_of(cf, c, st, val, &a);
+	if (!log_on(&log)) {
+		say(res, "the log is empty at first");
+		broken(cf, c, st, res, ORACLE_DIRTY_LOG, "not-all-dirty", NULL);
+	}
+	for (i = 0; i < rounds && res->verdict != CELL_FAIL; i++) {
+		*(volatile uint64_t *)(st->hva + PAGE_OWN_OFF(0)) = 0;
+		access_of(cf, c, st, val + i, &a);
+		judge(cf, c, st, row, &a, val + i, res);
+		if (!a.over)
+			_exit(1);
+		oracle_checked(cf->run, ORACLE_DIRTY_LOG, 1);
+		if (!log_has_page(&log) && res->verdict != CELL_FAIL) {
+			say(res, "access %u is not in the log", i + 1);
+			broken(cf, c, st, res, ORACLE_DIRTY_LOG, "page-missing", NULL);
+		}
+		log_clear(&log);
+	}
+	log_off(&log);
+	if (res->verdict != CELL_FAIL)
+		say(res, "completes");
 }
 
 static void one_access(struct conform *cf, const struct outcome_cell *c, struct state *st,
@@ -583,8 +670,17 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 		memslot(cf, st, false);
 		return;
 	}
+	if (st->refused)
+		refuse(cf, st);
 	if (c->consumer == CONS_WALK)
 		arch_table_set(cf->run->vm, cf->vcpu, CELL_TABLE_GVA, st->r->gpa);
+	if (c->backing->props & P_LOG) {
+		logged(cf, c, st, row, val, res);
+		memslot(cf, st, false);
+		if (res->verdict != CELL_FAIL)
+			check_refs(cf, c, st, res);
+		return;
+	}
 	state_hold(st, true);
 	cf->signal_ends = row->allowed & RES_BIT(RES_EINTR);
 	access_of(cf, c, st, val, &a);

@@ -84,7 +84,8 @@ static void fill(struct state *st)
 	st->content = stamp_make(0, 1, STAMP_HOST, 0);
 	arch_fill((void *)st->hva, st->content);
 	if (st->cell->backing->props & P_TABLE)
-		arch_table_fill((void *)st->hva, CELL_TABLE_GVA, CTL_GPA);
+		arch_table_fill((void *)st->hva, CELL_TABLE_GVA, CTL_GPA,
+				!(st->cell->backing->props & P_LOG));
 }
 
 /* The PTEs go, the pages of a file stay. */
@@ -479,6 +480,15 @@ bool state_enter(struct state *st)
 	case ST_SLOT_CHANGED:
 		fill(st);
 		st->stale_root = true;
+		return true;
+	case ST_SLOT_REFUSED:
+		fill(st);
+		st->refused = true;
+		return true;
+	case ST_LOG_GET:
+	case ST_LOG_CLEAR:
+	case ST_LOG_ALL:
+		fill(st);
 		return true;
 	case ST_RO_SLOT:
 		fill(st);

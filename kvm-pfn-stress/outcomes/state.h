@@ -19,6 +19,7 @@ struct state {
 	uint64_t pfn;		/* for the failure card */
 	uint32_t slot_flags;	/* KVM_MEM_* */
 	bool no_slot;
+	bool refused;		/* KVM has refused a change of the memslot */
 	bool stale_root;	/* memslots change without a KVM_RUN before the access */
 	int poison;		/* slot in sh->poison, -1 */
 	pid_t child;		/* ST_COW: has the page too */

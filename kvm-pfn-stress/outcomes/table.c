@@ -15,6 +15,7 @@
 #define PREFAULT	(1u << CONS_PREFAULT)
 #define PFNCACHE	(1u << CONS_PFNCACHE)
 #define WALK		(1u << CONS_WALK)
+#define LOGGED		(S(LOG_GET) | S(LOG_CLEAR) | S(LOG_ALL))
 #define WRITES		(1u << OP_STORE | 1u << OP_RMW)
 
 const char *const run_result_names[NR_RESULTS] = {
@@ -41,6 +42,8 @@ const char *const outcome_consumers[NR_CONSUMERS] = {
 	[CONS_PFNCACHE] = "pfncache",
 	[CONS_NEW_VCPU] = "new-vcpu",
 	[CONS_WALK] = "walk",
+	[CONS_CLOCK] = "kvmclock",
+	[CONS_STEAL] = "steal-time",
 };
 
 const char *const outcome_ops[OP_NR] = { "load", "store", "rmw", "exec" };
@@ -94,6 +97,15 @@ const struct outcome_state_def outcome_states[NR_STATES] = {
 	[ST_SLOT_CHANGED] = { "slot-changed",
 		"the memslot was deleted and added again, and the vCPU has not run since",
 		PS_MAPPED, .alone = true, .needs = P_PRIVATE, .lacks = P_OWN },
+	[ST_SLOT_REFUSED] = { "slot-refused",
+		"KVM has just refused to move the memslot, and to make another one",
+		PS_MAPPED, .alone = true, .needs = P_PRIVATE, .lacks = P_OWN },
+	[ST_LOG_GET] = { "log-get", "dirty logging; KVM_GET_DIRTY_LOG clears",
+		PS_MAPPED, .alone = true, .needs = P_LOG },
+	[ST_LOG_CLEAR] = { "log-clear", "dirty logging; KVM_CLEAR_DIRTY_LOG clears",
+		PS_MAPPED, .alone = true, .needs = P_LOG },
+	[ST_LOG_ALL] = { "log-all", "... and all pages are dirty at first",
+		PS_MAPPED, .alone = true, .needs = P_LOG },
 #define INJECTED(n, d, ps, p)	{ n, d, ps, .alone = true, .needs = p }
 	[ST_HANDLER_SIGBUS] = INJECTED("handler-sigbus",
 			"the driver's fault handler gives VM_FAULT_SIGBUS", PS_HOLE, P_SCRIPT),
@@ -184,6 +196,18 @@ const struct outcome_backing outcome_backings[] = {
 	  P_HANDLER | P_TAIL | P_REFUSED },
 	{ "anon-injected", "anon", "inject", "private anonymous memory, errors injected into GUP",
 	  P_GUP | P_DEMAND | P_HANDLER | P_INJECT_GUP | P_OWN },
+	{ "anon-logged", "anon", "logged", "private anonymous memory, dirty logging",
+	  P_GUP | P_DEMAND | P_HANDLER | P_LOG | P_OWN | P_BRIEF },
+	{ "memfd-logged", "memfd", "logged", "a shared memfd, dirty logging",
+	  P_GUP | P_DEMAND | P_HANDLER | P_LOG | P_OWN | P_BRIEF },
+	{ "thp-logged", "thp", "logged", "transparent huge pages, dirty logging",
+	  P_GUP | P_DEMAND | P_HANDLER | P_LOG | P_OWN | P_BRIEF },
+	{ "hugetlb-logged", "hugetlb", "logged", "hugetlb pages of 2 MiB, dirty logging",
+	  P_GUP | P_DEMAND | P_HANDLER | P_LOG | P_OWN | P_BRIEF },
+	{ "pfnmap-logged", "pfnmap-fault", "logged", "VM_PFNMAP by a fault handler, dirty logging",
+	  P_REMAPPED | P_HANDLER | P_LOG | P_OWN | P_BRIEF },
+	{ "table-logged", "anon", "walk", "private anonymous memory with a page table, dirty logging",
+	  P_GUP | P_DEMAND | P_HANDLER | P_TABLE | P_LOG | P_OWN },
 	{ "pfnmap-injected", "pfnmap-fault", "inject",
 	  "VM_PFNMAP by a fault handler, errors injected into the lookup of the PTE",
 	  P_REMAPPED | P_HANDLER | P_INJECT_PTE | P_OWN },
@@ -192,7 +216,7 @@ const struct outcome_backing outcome_backings[] = {
 const unsigned int outcome_nr_backings = ARRAY_LEN(outcome_backings);
 
 #define ACCESSIBLE	(S(PRESENT) | S(ABSENT) | S(NOT_MAPPED) | S(ZERO_PAGE) | S(KSM) | S(COW) | \
-			 S(SLOT_CHANGED) | S(SPLIT) | S(CLEAN) | S(PAGED_OUT))
+			 S(SLOT_CHANGED) | S(SLOT_REFUSED) | S(SPLIT) | S(CLEAN) | S(PAGED_OUT))
 #define BAD_PAGE	(S(POISON) | S(POISON_BLOCKED) | S(POISON_IGNORED))
 #define BAD_GUP		(S(GUP_EHWPOISON) | S(GUP_EAGAIN) | S(GUP_EINTR) | S(GUP_EFAULT) | \
 			 S(GUP_ENOMEM))
@@ -201,6 +225,9 @@ const unsigned int outcome_nr_backings = ARRAY_LEN(outcome_backings);
 const struct outcome_row outcome_rows[] = {
 	{ .consumers = 1u << CONS_NEW_VCPU, .allowed = R(ENOMEM),
 	  .why = "kvm_arch_vcpu_create(): kvm_mmu_create() fails, the errno goes to user space" },
+
+	{ .states = LOGGED, .allowed = R(UCALL),
+	  .why = "mark_page_dirty_in_slot(): the page is in the log whoever wrote, each time anew" },
 
 	/* shadow paging: KVM reads the guest's tables through the host's mapping */
 	{ .consumers = WALK, .states = S(HOLE) | S(PROT_NONE), .allowed = R(EFAULT),
@@ -356,16 +383,21 @@ static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_
 	if (!(props & P_TABLE) != (c != CONS_WALK))
 		return false;
 	switch (c) {
+	case CONS_CLOCK:
+	case CONS_STEAL:
+		return op == OP_STORE && 1ull << s & LOGGED;
 	case CONS_WALK:
-		return op == OP_LOAD && 1ull << s & walked;
+		return op == OP_LOAD && 1ull << s & (walked | LOGGED);
 	case CONS_VCPU:
+		if (1ull << s & LOGGED)
+			return op == OP_STORE || op == OP_RMW;
 		return s != ST_VCPU_ENOMEM &&
 		       (!(props & P_BRIEF) || op == OP_LOAD || op == OP_STORE);
 	case CONS_PREFAULT:
-		return s != ST_VCPU_ENOMEM && op == OP_LOAD && !(1ull << s & series);
+		return s != ST_VCPU_ENOMEM && op == OP_LOAD && !(1ull << s & (series | LOGGED));
 	case CONS_PFNCACHE:
 		return op == OP_STORE && !(1ull << s & (series | S(GUP_NOWAIT_0) | S(TOPUP_ENOMEM) |
-							S(VCPU_ENOMEM) | S(SLOT_CHANGED)));
+							S(VCPU_ENOMEM) | S(SLOT_CHANGED) | LOGGED));
 	case CONS_NEW_VCPU:
 		return s == ST_VCPU_ENOMEM && op == OP_LOAD;
 	case NR_CONSUMERS:

@@ -47,6 +47,8 @@ enum outcome_consumer {
 	CONS_PFNCACHE,	/* a gfn_to_pfn_cache is activated: KVM_XEN_VCPU_SET_ATTR */
 	CONS_NEW_VCPU,	/* KVM_CREATE_VCPU, in a VM of its own */
 	CONS_WALK,	/* a vCPU whose page table is in the page, with shadow paging */
+	CONS_CLOCK,	/* KVM_RUN writes the vCPU's clock there, by a gfn_to_pfn_cache */
+	CONS_STEAL,	/* KVM_RUN writes the stolen time there, by a gfn_to_hva_cache */
 	NR_CONSUMERS
 };
 
@@ -76,6 +78,7 @@ enum outcome_state {
 	ST_NO_SLOT,
 	ST_RO_SLOT,
 	ST_SLOT_CHANGED,	/* the memslot was deleted and added again just before */
+	ST_SLOT_REFUSED,	/* KVM has just refused to change it */
 	/* what a driver's fault handler answers */
 	ST_HANDLER_SIGBUS,
 	ST_HANDLER_OOM,
@@ -100,6 +103,9 @@ enum outcome_state {
 	ST_FOLLOW_TWICE,
 	ST_TOPUP_ENOMEM,
 	ST_VCPU_ENOMEM,
+	ST_LOG_GET,		/* dirty logging: who clears, and is all dirty at first? */
+	ST_LOG_CLEAR,
+	ST_LOG_ALL,
 	NR_STATES
 };
 
@@ -136,6 +142,7 @@ struct outcome_state_def {
 #define P_RECLAIM	(1u << 20)	/* can be paged out */
 #define P_GMEM		(1u << 21)	/* guest_memfd: vCPUs get pages of the file */
 #define P_TABLE		(1u << 23)	/* for CONS_WALK */
+#define P_LOG		(1u << 24)	/* for the states of its memslot's dirty log */
 #define P_BRIEF		(1u << 22)	/* loads and stores only: the page is like those of others */
 
 /* What kernels differ in; found by probing (probe.c). */

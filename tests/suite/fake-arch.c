@@ -151,7 +151,7 @@ const char *arch_spaces_unsupported(void)
 
 void arch_second_space(struct kvm_vcpu *vcpu, bool second) { }
 
-void arch_table_fill(void *hva, uint64_t gva, uint64_t gpa) { }
+void arch_table_fill(void *hva, uint64_t gva, uint64_t gpa, bool used) { }
 
 void arch_table_set(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t table) { }
 

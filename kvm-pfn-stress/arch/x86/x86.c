@@ -169,9 +169,11 @@ static uint64_t *table_entry(struct kvm_vm *vm, const struct kvm_sregs *s, uint6
 	}
 }
 
-void arch_table_fill(void *hva, uint64_t gva, uint64_t gpa)
+void arch_table_fill(void *hva, uint64_t gva, uint64_t gpa, bool used)
 {
-	__atomic_store_n((uint64_t *)hva + (gva >> 12 & 511), gpa | PTE_ALL, __ATOMIC_SEQ_CST);
+	uint64_t bits = used ? PTE_ALL : PTE_PRESENT | PTE_WRITE;
+
+	__atomic_store_n((uint64_t *)hva + (gva >> 12 & 511), gpa | bits, __ATOMIC_SEQ_CST);
 }
 
 void arch_table_set(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t table)
@@ -238,12 +240,12 @@ int arch_skip_access(struct kvm_vcpu *vcpu)
 
 void arch_kvmclock(struct kvm_vcpu *vcpu, uint64_t gpa)
 {
-	vcpu_set_msr(vcpu, MSR_KVMCLOCK, gpa | MSR_ENABLED);
+	vcpu_set_msr(vcpu, MSR_KVMCLOCK, gpa == ~0ull ? 0 : gpa | MSR_ENABLED);
 }
 
 void arch_steal_time(struct kvm_vcpu *vcpu, uint64_t gpa)
 {
-	vcpu_set_msr(vcpu, MSR_STEAL_TIME, gpa | MSR_ENABLED);
+	vcpu_set_msr(vcpu, MSR_STEAL_TIME, gpa == ~0ull ? 0 : gpa | MSR_ENABLED);
 }
 
 int arch_clock_update(struct kvm_vcpu *vcpu)
