@@ -26,7 +26,8 @@
 #include "oracles/outcome.h"
 #include "plugins.h"
 
-#define TURN_EVERY	8
+#define TURN_EVERY	4
+#define CALLS		4	/* of a turn */
 /* Behind shared_info's bits; for each vCPU 64 bytes. */
 #define VCPU_INFO_OFF(v)	(0xd00 + 64 * (v))
 #define CLOCK_OFF(v)		(0xa80 + 32 * (v))
@@ -181,11 +182,12 @@ static void send_event(struct worker *w)
 	pthread_mutex_unlock(&shared_info);
 }
 
-static void pfncache_turn(struct worker *w)
+static void one_call(struct worker *w)
 {
 	struct run *run = w->run;
 	struct region *r = run->region[rng_below(&w->rng, run->nr_regions)];
-	unsigned int page = rng_below(&w->rng, r->nr);
+	unsigned int page = rng_next(&w->rng) & 1 ? region_busy_page(r, &w->rng) :
+						    rng_below(&w->rng, r->nr);
 	uint64_t gpa = r->gpa + page * GUEST_PAGE_SIZE;
 	struct kvm_vcpu *vcpu = run->vcpu[w->id];
 
@@ -207,6 +209,14 @@ static void pfncache_turn(struct worker *w)
 		send_event(w);
 	}
 	worker_progress(w);
+}
+
+static void pfncache_turn(struct worker *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < CALLS; i++)
+		one_call(w);
 }
 
 static void pfncache_run(struct worker *w)

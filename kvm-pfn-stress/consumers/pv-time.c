@@ -44,7 +44,9 @@ static struct place {
 static void move(struct worker *w, enum time time)
 {
 	struct region *r = w->run->region[rng_below(&w->rng, w->run->nr_regions)];
-	unsigned int page = rng_below(&w->rng, r->nr), off = STEAL_OFF(w->id);
+	unsigned int page = rng_next(&w->rng) & 1 ? region_busy_page(r, &w->rng) :
+						    rng_below(&w->rng, r->nr);
+	unsigned int off = STEAL_OFF(w->id);
 	struct place *p = &places[w->id][time];
 	uint64_t gpa;
 	bool claimed;

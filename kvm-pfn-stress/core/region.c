@@ -487,6 +487,18 @@ void pages_begin(struct region *r, unsigned int first, unsigned int nr, enum pag
 	}
 }
 
+unsigned int region_busy_page(const struct region *r, struct rng *rng)
+{
+	unsigned int first = rng_below(rng, r->nr), i, p;
+
+	for (i = 0; i < r->nr; i++) {
+		p = (first + i) % r->nr;
+		if (page_word(r, p) & PW_BUSY)
+			return p;
+	}
+	return first;
+}
+
 void pages_end(struct region *r, unsigned int first, unsigned int nr, enum page_state state,
 	       bool lost)
 {

@@ -185,6 +185,17 @@ void region_release_all(struct region *r);
 
 void region_release(struct region *r, unsigned int first, unsigned int nr);
 
+/**
+ * region_busy_page - a page that is being changed at this moment
+ * @r: region
+ * @rng: where the search begins
+ *
+ * For ioctls that resolve one page: they meet the invalidation, not its result.
+ *
+ * Return: such a page, if there is one; else any.
+ */
+unsigned int region_busy_page(const struct region *r, struct rng *rng);
+
 static inline uint64_t page_word(const struct region *r, unsigned int page)
 {
 	return __atomic_load_n(&ctl_words(r->run->ctl)[r->base + page], __ATOMIC_ACQUIRE);
