@@ -22,11 +22,12 @@
 #define TURN_EVERY	16
 #define RING_BYTES	16384
 #define RESET_TRIES	100
+#define LAZY_TURNS	1024
 
 static struct dirty_track *track[MAX_REGIONS];
 static uint32_t fetch[GUEST_MAX_VCPUS];	/* the next entry of each ring */
 static pthread_mutex_t harvesting = PTHREAD_MUTEX_INITIALIZER;
-static atomic_bool lazy;		/* until a ring is full */
+static atomic_bool lazy;		/* until a ring is full, or for LAZY_TURNS */
 
 static const char *ring_unsupported(struct run *run)
 {
@@ -119,7 +120,10 @@ static void harvest(struct worker *w)
 
 static void ring_turn(struct worker *w)
 {
-	if (atomic_load(&lazy) || pthread_mutex_trylock(&harvesting))
+	/* with few pages a ring is never full */
+	if (atomic_load(&lazy) && rng_below(&w->rng, LAZY_TURNS))
+		return;
+	if (pthread_mutex_trylock(&harvesting))
 		return;
 	harvest(w);
 	atomic_store(&lazy, !rng_below(&w->rng, 32));
