@@ -309,8 +309,11 @@ static void random_access(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t
  */
 static void window_move(struct guest_ctl *ctl, struct guest_vcpu *me)
 {
-	uint64_t page = rng_below(&me->rng, ctl->nr_pages);
-	static const uint8_t mode[8] = { WINDOW_READ, WINDOW_READ, WINDOW_ABSENT };
+	/* often only what may be done there: KVM keeps what it knows of the page */
+	uint64_t page = rng_next(&me->rng) & 1 ? me->window : rng_below(&me->rng, ctl->nr_pages);
+	static const uint8_t mode[8] = {
+		WINDOW_READ, WINDOW_READ, WINDOW_ABSENT, WINDOW_USED, WINDOW_USED, WINDOW_USED,
+	};
 
 	if (ctl_gva(ctl)[page] & GVA_PRIVATE)
 		return;

@@ -54,8 +54,11 @@ enum guest_sync {
 	SYNC_TURN,	/* vcpu->turn accesses are over, or an exception: the host's turn */
 };
 
-/* What the guest allows in its window. */
-enum window_mode { WINDOW_WRITE, WINDOW_READ, WINDOW_ABSENT, NR_WINDOW_MODES };
+/*
+ * What the guest allows in its window; with WINDOW_USED all, and nothing is left for KVM to note in the
+ * entry: it need not wait for the first store.
+ */
+enum window_mode { WINDOW_WRITE, WINDOW_READ, WINDOW_ABSENT, WINDOW_USED };
 
 /* What KVM does with a control block at the moment: see struct guest_nested. */
 enum nested_op { NESTED_NONE, NESTED_RUN, NESTED_EXIT, NR_NESTED_OPS };

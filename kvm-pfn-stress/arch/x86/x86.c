@@ -147,10 +147,14 @@ static void guest_page_fault(struct ex_regs *regs)
 
 void arch_window_set(uint64_t pte, uint64_t gva, uint64_t gpa, uint64_t mode)
 {
-	uint64_t bits = mode == WINDOW_ABSENT ? 0 :
-			mode == WINDOW_READ ? PTE_PRESENT : PTE_PRESENT | PTE_WRITE;
+	static const uint8_t bits[] = {
+		[WINDOW_WRITE] = PTE_PRESENT | PTE_WRITE,
+		[WINDOW_READ] = PTE_PRESENT,
+		[WINDOW_ABSENT] = 0,
+		[WINDOW_USED] = PTE_ALL,
+	};
 
-	__atomic_store_n((uint64_t *)pte, gpa | bits, __ATOMIC_SEQ_CST);
+	__atomic_store_n((uint64_t *)pte, gpa | bits[mode], __ATOMIC_SEQ_CST);
 	asm volatile("invlpg (%0)" : : "r"(gva) : "memory");
 }
 
