@@ -33,6 +33,7 @@
 #define VMCB_EXIT_CODE	offsetof(struct vmcb, control.exit_code)
 #define VMCB_SAVE	offsetof(struct vmcb, save)
 #define VMCB_SAVE_END	(VMCB_SAVE + 0x2a0)
+#define VMCB_EFER	offsetof(struct vmcb, save.efer)
 #define VMCB_CTL_END	0x100
 
 /* In memory of the guest that nobody touches. */
@@ -135,8 +136,8 @@ static void guest_ud(struct ex_regs *regs)
 }
 
 /*
- * The state of L2 first: when the page loses its content meanwhile EFER.SVME is 0, with which VMRUN ends
- * at once, whatever is in the rest.
+ * EFER first: when the page loses its content while the rest is written EFER.SVME is 0, with which VMRUN
+ * ends at once. Else L2 could begin with half of its state, and what it does then takes the VM down.
  */
 enum access_status arch_nested_write(uint64_t arch, uint64_t gva)
 {
@@ -148,8 +149,10 @@ enum access_status arch_nested_write(uint64_t arch, uint64_t gva)
 	if (!gva)
 		gva = n->block;
 	n->vmcb.save.rsp = n->l2_rsp;
+	st = arch_store(gva + VMCB_EFER, from[VMCB_EFER / 8]);
 	for (off = VMCB_SAVE; off < VMCB_SAVE_END && st == ACCESS_DONE; off += 8)
-		st = arch_store(gva + off, from[off / 8]);
+		if (off != VMCB_EFER)
+			st = arch_store(gva + off, from[off / 8]);
 	for (off = 0; off < VMCB_CTL_END && st == ACCESS_DONE; off += 8)
 		st = arch_store(gva + off, from[off / 8]);
 	return st;
