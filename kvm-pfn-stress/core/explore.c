@@ -10,6 +10,9 @@
  *			longer: all offsets are equally likely
  *	delay		is held up with its pfn, log-uniform	of pages that vCPUs are at
  *
+ * A gfn_to_pfn_cache that is refreshed is treated like a fault, and now and then an invalidation is
+ * held up between the caches and mmu_invalidate_begin().
+ *
  * All but the first make the time between hva_to_pfn() and mmu_lock long, where a retry check that
  * is missing or wrong shows. They cost throughput, on which other bugs depend: so free has a third of
  * all turns, whatever the others earn. Those that meet are mostly together on one CPU: neither side then
@@ -49,6 +52,11 @@ static const struct explorer explorers[] = {
 	  .often = 300000 },
 };
 
+/* Where else than at PFNH_AT_PFN. Without those hooks the explorers do as well as they can. */
+#define GPC_HOOKS	(PFNH_HOOK(PFNH_GPC) | PFNH_HOOK(PFNH_GPC_INVALIDATE))
+#define GPC_INVALID_US	300
+#define GPC_INVALID_OFTEN 200000
+
 #define NR_OURS	(sizeof(explorers) / sizeof(*explorers))
 _Static_assert(NR_OURS <= NR_EXPLORERS, "sh->earned is too short");
 
@@ -57,6 +65,7 @@ static struct {
 	uint64_t since_ns;
 	struct near_misses before;
 	bool delays;			/* the hooks for them are there */
+	bool gpc;			/* those of pfncaches as well */
 } turn;
 
 /* What a turn is worth: what took the very page away from under a fault most of all. */
@@ -77,12 +86,15 @@ void explore_start(struct run *run)
 {
 	struct pfnh_arm arm = { .hooks = DELAY_HOOKS };
 	struct pfnh_arm slots = { .hooks = PFNH_HOOK(PFNH_FLUSH_SLOT) };
+	struct pfnh_arm gpc = { .hooks = GPC_HOOKS };
 	unsigned int i;
 
 	turn.delays = run->helper_fd >= 0 && run->sc->nr_injectors && !run->delays &&
 		      !ioctl(run->helper_fd, PFNH_ARM, &arm);
-	if (turn.delays)
-		ioctl(run->helper_fd, PFNH_ARM, &slots);	/* better with it */
+	if (turn.delays) {
+		ioctl(run->helper_fd, PFNH_ARM, &slots);	/* better with them */
+		turn.gpc = !ioctl(run->helper_fd, PFNH_ARM, &gpc);
+	}
 	if (!atomic_load(&run->sh->nr_explored))
 		for (i = 0; i < NR_OURS; i++)
 			run->sh->earned[i] = -1;
@@ -124,16 +136,35 @@ static const struct explorer *choose(struct run *run, struct rng *rng)
 	return possible(run, best) ? best : &explorers[0];
 }
 
+/* max_us 0: none */
+static void set_delays(struct run *run, struct pfnh_delay *d)
+{
+	d->point = PFNH_AT_PFN;
+	ioctl(run->helper_fd, PFNH_DELAY, d);
+	if (!turn.gpc)
+		return;
+	d->point = PFNH_AT_GPC;
+	ioctl(run->helper_fd, PFNH_DELAY, d);
+	d->point = PFNH_AT_GPC_INVALID;
+	if (d->max_us) {
+		d->flags = 0;
+		d->min_us = 1;
+		d->max_us = GPC_INVALID_US;
+		d->policy.n = GPC_INVALID_OFTEN;
+	}
+	ioctl(run->helper_fd, PFNH_DELAY, d);
+}
+
 void explore_stop(struct run *run)
 {
-	struct pfnh_delay off = { .point = PFNH_AT_PFN };
+	struct pfnh_delay off = { 0 };
 	unsigned int i = turn.now - explorers;
 	double earned;
 
 	if (!turn.now)
 		return;
 	if (turn.now->delays)
-		ioctl(run->helper_fd, PFNH_DELAY, &off);
+		set_delays(run, &off);
 	atomic_store(&run->aim, false);
 	atomic_store(&run->meet, false);
 	run->together = false;
@@ -160,7 +191,7 @@ void explore_turn(struct run *run, const char *record)
 	atomic_store(&run->aim, e->aim);
 	if (e->delays) {
 		struct pfnh_delay d = {
-			.point = PFNH_AT_PFN, .min_us = 1, .flags = e->flags,
+			.min_us = 1, .flags = e->flags,
 			.max_us = e->flags ? e->max_us : rng_log(&rng, e->max_us),
 			.seed = rng_next(&rng),
 			/* not all, so that a vCPU that meets them again and again gets on */
@@ -169,9 +200,9 @@ void explore_turn(struct run *run, const char *record)
 
 		if (d.flags)
 			d.min_us = d.max_us;
-		ioctl(run->helper_fd, PFNH_DELAY, &d);
 		atomic_store(&run->meet, d.flags & PFNH_DELAY_MEET);
 		run->together = d.flags && rng_below(&rng, 4);
+		set_delays(run, &d);
 	}
 	if (run->sh->earned[e - explorers] < 0)
 		run->sh->earned[e - explorers] = 0;	/* tried, also if it is killed */

@@ -25,6 +25,7 @@ static const struct point {
 	[PFNH_AT_MEMSLOT] = { "at-memslot", 10000 },
 	[PFNH_AT_FLUSH] = { "at-flush", 300 },
 	[PFNH_AT_FLUSHED] = { "at-flushed", 300 },
+	[PFNH_AT_GPC_INVALID] = { "at-pfncache-invalid", 5000 },
 };
 
 static const char *delay_unsupported(struct run *run)
@@ -34,8 +35,8 @@ static const char *delay_unsupported(struct run *run)
 					PFNH_HOOK(PFNH_GUP) | PFNH_HOOK(PFNH_FOLLOW) |
 					PFNH_HOOK(PFNH_FAULTIN) | PFNH_HOOK(PFNH_INVALIDATE) |
 					PFNH_HOOK(PFNH_INVALIDATE_END) | PFNH_HOOK(PFNH_GPC) |
-					PFNH_HOOK(PFNH_MEMSLOT) | PFNH_HOOK(PFNH_FLUSH) |
-					PFNH_HOOK(PFNH_FLUSH_RANGE));
+					PFNH_HOOK(PFNH_GPC_INVALIDATE) | PFNH_HOOK(PFNH_MEMSLOT) |
+					PFNH_HOOK(PFNH_FLUSH) | PFNH_HOOK(PFNH_FLUSH_RANGE));
 }
 
 static unsigned int delay_step(struct worker *w)

@@ -104,6 +104,7 @@ static const struct {
 	[PFNH_AT_MEMSLOT] = { true, PFNH_HOOK(PFNH_MEMSLOT) },
 	[PFNH_AT_FLUSH] = { false, PFNH_HOOK(PFNH_FLUSH) | PFNH_HOOK(PFNH_FLUSH_RANGE) },
 	[PFNH_AT_FLUSHED] = { false, PFNH_HOOK(PFNH_FLUSH) | PFNH_HOOK(PFNH_FLUSH_RANGE) },
+	[PFNH_AT_GPC_INVALID] = { true, PFNH_HOOK(PFNH_GPC_INVALIDATE) },
 };
 
 /* --- the interface --- */

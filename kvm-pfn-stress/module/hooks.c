@@ -207,6 +207,9 @@ void pfnh_after(struct pfnh_call *call)
 	case PFNH_FLUSH_SLOT:
 		pfnh_memslot_flush(true);
 		break;
+	case PFNH_GPC_INVALIDATE:
+		pfnh_delay_at(PFNH_AT_GPC_INVALID, current->mm, true, 0);
+		break;
 	case PFNH_FLUSH:
 	case PFNH_FLUSH_RANGE:
 		pfnh_delay_at(PFNH_AT_FLUSHED, current->mm, false, 0);

@@ -210,6 +210,7 @@ enum pfnh_hook {
 	PFNH_FLUSH,		/* kvm_flush_remote_tlbs() */
 	PFNH_FLUSH_RANGE,	/* kvm_flush_remote_tlbs_range(), 6.1: ..._with_address() */
 	PFNH_FLUSH_SLOT,	/* kvm_arch_flush_shadow_memslot() */
+	PFNH_GPC_INVALIDATE,	/* gfn_to_pfn_cache_invalidate_start() */
 	PFNH_NR_HOOKS
 };
 
@@ -352,6 +353,8 @@ struct pfnh_answers {
  *	PFNH_AT_PFN		a fault's pfn is resolved, mmu_lock not yet taken	sleep
  *	PFNH_AT_INVALIDATE	behind KVM's invalidate_range_start, before its end	sleep
  *	PFNH_AT_GPC		a gfn_to_pfn_cache's pfn is resolved, not yet used	sleep
+ *	PFNH_AT_GPC_INVALID	the gfn_to_pfn_caches of a range have been invalidated, KVM's	sleep
+ *				mmu_invalidate_begin() is to come
  *	PFNH_AT_MEMSLOT		the memslots have been swapped, the rest to come	sleep
  *	PFNH_AT_FLUSH		before kvm_flush_remote_tlbs() and _range()		spin
  *	PFNH_AT_FLUSHED		behind them						spin
@@ -369,8 +372,8 @@ struct pfnh_answers {
  * behind.
  */
 enum pfnh_point {
-	PFNH_AT_PFN, PFNH_AT_INVALIDATE, PFNH_AT_GPC, PFNH_AT_MEMSLOT, PFNH_AT_FLUSH,
-	PFNH_AT_FLUSHED, PFNH_NR_POINTS
+	PFNH_AT_PFN, PFNH_AT_INVALIDATE, PFNH_AT_GPC, PFNH_AT_GPC_INVALID, PFNH_AT_MEMSLOT,
+	PFNH_AT_FLUSH, PFNH_AT_FLUSHED, PFNH_NR_POINTS
 };
 
 #define PFNH_SLEEP_MAX_US	100000	/* far below what a lockup or stall detector waits for, */

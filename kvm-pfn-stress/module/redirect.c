@@ -86,7 +86,7 @@ static noinline long wrapped(enum pfnh_hook n, long a0, long a1, long a2, long a
 	X(PFNH_HVA_TO_PFN) X(PFNH_GUP_FAST) X(PFNH_GUP) X(PFNH_PIN_FAST) X(PFNH_PIN) \
 	X(PFNH_FIXUP) X(PFNH_FOLLOW) X(PFNH_TOPUP) X(PFNH_VCPU_MEM) X(PFNH_PAGE_FAULT) \
 	X(PFNH_PRE_FAULT) X(PFNH_GPC) X(PFNH_MEMSLOT) X(PFNH_FLUSH) X(PFNH_FLUSH_RANGE)	\
-	X(PFNH_FLUSH_SLOT)
+	X(PFNH_FLUSH_SLOT) X(PFNH_GPC_INVALIDATE)
 
 #define DEFINE_WRAPPER(n)							\
 	static noinline long wrapper_##n(long a0, long a1, long a2, long a3, long a4, long a5)	\
@@ -122,6 +122,7 @@ static struct hook hooks[PFNH_NR_HOOKS] = {
 	HOOK(PFNH_FLUSH, "kvm_flush_remote_tlbs"),
 	HOOK(PFNH_FLUSH_RANGE, "kvm_flush_remote_tlbs_range", "kvm_flush_remote_tlbs_with_address"),
 	HOOK(PFNH_FLUSH_SLOT, "kvm_arch_flush_shadow_memslot"),
+	HOOK(PFNH_GPC_INVALIDATE, "gfn_to_pfn_cache_invalidate_start"),
 	[PFNH_LOCK_WAIT] = { .symbols = { "rwsem_down_read_slowpath" } },
 };
 

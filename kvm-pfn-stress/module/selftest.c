@@ -1322,6 +1322,7 @@ static void test_inject(void)
 static const char * const point_name[PFNH_NR_POINTS] = {
 	[PFNH_AT_PFN] = "pfn", [PFNH_AT_INVALIDATE] = "invalidate", [PFNH_AT_GPC] = "gpc",
 	[PFNH_AT_MEMSLOT] = "memslot", [PFNH_AT_FLUSH] = "flush", [PFNH_AT_FLUSHED] = "flushed",
+	[PFNH_AT_GPC_INVALID] = "gpc-invalid",
 };
 
 static struct pfnh_delay_info delay_info(unsigned int point)
