@@ -160,6 +160,7 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 	}
 	me->page = page;
 	me->op = op;
+	me->in_window = window;
 	me->mmio = 0;
 	__atomic_store_n(&me->word, w1, __ATOMIC_SEQ_CST);
 

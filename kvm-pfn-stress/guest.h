@@ -139,6 +139,7 @@ struct guest_vcpu {
 	uint64_t window_pte;	/* gva of the page table entry, 0: the guest has no way to it */
 	uint64_t window_mode;	/* enum window_mode */
 	uint64_t windows;	/* times that it was changed */
+	uint64_t in_window;	/* this access goes there */
 	/* the page of the last random access, and how many more stay on it */
 	uint64_t again, stay;
 	struct guest_nested nested;

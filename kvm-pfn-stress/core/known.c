@@ -9,7 +9,7 @@
 #include "known.h"
 
 #define fail(p, ...)	conf_fail(&(p)->at, __VA_ARGS__)
-#define MAX_FINGERPRINTS	512	/* of one issue, written out */
+#define MAX_FINGERPRINTS	1024	/* of one issue, written out */
 #define MAX_FINGERPRINT_LEN	512
 #define MAX_PARTS		4	/* of a version: 6.12.117.1 */
 
