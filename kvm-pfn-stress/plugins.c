@@ -32,7 +32,8 @@
 	X(readonly) \
 	X(shmem) \
 	X(swap) \
-	X(thp)
+	X(thp) \
+	X(thp_edges)
 
 #define CONSUMERS(X) \
 	X(async_pf) \

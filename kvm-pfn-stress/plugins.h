@@ -28,6 +28,7 @@ struct backing_ops {
 	unsigned int granule;		/* calls change so many pages as one (hugetlb); 0: one */
 	unsigned int huge;		/* the host may map so many as one; 0: none */
 	unsigned int hva_shift, gpa_shift;	/* past an address that suits huge pages */
+	unsigned int apron;		/* host memory like it, in front and behind, at most hva_shift */
 	uint32_t slot_flags;		/* KVM_MEM_* of its memslot */
 	bool alias;			/* two memslots, GUEST_ALIAS_OFFSET apart */
 	bool no_vma;			/* KVM does not look at the host mapping, or there is none */

@@ -55,8 +55,10 @@ static int first_prot(const struct region *r)
 
 int backing_map_anon(struct region *r, uint64_t hva, unsigned int first, unsigned int nr)
 {
-	size_t len = region_bytes(r, nr);
-	void *p = mmap((void *)(hva + first * GUEST_PAGE_SIZE), len, first_prot(r),
+	/* what maps all of it maps all around it */
+	size_t apron = nr == r->nr ? r->ops->apron * GUEST_PAGE_SIZE : 0;
+	size_t len = region_bytes(r, nr) + 2 * apron;
+	void *p = mmap((void *)(hva + first * GUEST_PAGE_SIZE - apron), len, first_prot(r),
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | r->ops->mmap_flags, -1, 0);
 
 	return p == MAP_FAILED ? -errno : prepare(r, p, len);

@@ -292,6 +292,13 @@ void regions_publish_all(struct run *run)
 	}
 }
 
+void region_unmap(struct region *r, uint64_t hva)
+{
+	uint64_t apron = r->ops->apron * GUEST_PAGE_SIZE;
+
+	munmap((void *)(hva - apron), region_bytes(r, r->nr) + 2 * apron);
+}
+
 void regions_destroy(struct run *run)
 {
 	unsigned int i;
@@ -299,7 +306,7 @@ void regions_destroy(struct run *run)
 	for (i = 0; i < run->nr_regions; i++) {
 		struct region *r = run->region[i];
 
-		munmap((void *)table->place[i].hva, region_bytes(r, r->nr));
+		region_unmap(r, table->place[i].hva);
 		if (r->ops->fini)
 			r->ops->fini(r);
 		free(r->claimed);

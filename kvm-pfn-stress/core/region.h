@@ -102,6 +102,12 @@ bool region_at(struct run *run, uint64_t gpa, struct region_place *place);
  */
 void region_move(struct region *r, uint64_t hva);
 
+/**
+ * region_unmap - unmap all of a region, or of a part of one, and what its backing has around it
+ * @hva: where it is mapped; no memslot has it any more
+ */
+void region_unmap(struct region *r, uint64_t hva);
+
 /* Is it for one vCPU alone, which writes more there than a stamp? */
 static inline bool region_private(const struct region *r, unsigned int page)
 {

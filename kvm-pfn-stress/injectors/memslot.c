@@ -52,7 +52,7 @@ static unsigned int memslot_step(struct worker *w)
 	if (region_set_slots(r, hva))
 		inject_broken(w, r, "memslot add");
 	for (part = r; part; part = part->next) {
-		munmap((void *)(old + (part->gpa - r->gpa)), region_bytes(part, part->nr));
+		region_unmap(part, old + (part->gpa - r->gpa));
 		pages_end(part, 0, part->nr, part->mapped, loses(part));
 		inject_fill(w, part, 0, part->nr, loses(part));
 	}

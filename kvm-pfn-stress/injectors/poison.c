@@ -186,7 +186,7 @@ static unsigned int poison_step(struct worker *w)
 const struct injector_ops injector_poison = {
 	.name = "poison",
 	/* they move, copy or write back pages that they have not claimed */
-	.apart = "fork ksm memcg migrate misaligned pageout soft-offline thp uffd writeback",
+	.apart = "fork ksm memcg migrate misaligned pageout soft-offline thp thp-edges uffd writeback",
 	.describe = "MADV_HWPOISON a page in use, and unpoison it later",
 	.gap_us = 1000,
 	.unsupported = unsupported,

@@ -72,7 +72,7 @@ static unsigned int soft_offline_step(struct worker *w)
 const struct injector_ops injector_soft_offline = {
 	.name = "soft-offline",
 	/* reclaim and compaction put another page there between the look and the call */
-	.apart = "memcg misaligned thp",
+	.apart = "memcg misaligned thp thp-edges",
 	.describe = "MADV_SOFT_OFFLINE a page in use: its content moves to another one",
 	.gap_us = 3000,
 	.unsupported = soft_offline_unsupported,
