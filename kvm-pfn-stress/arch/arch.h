@@ -140,6 +140,15 @@ const char *arch_spaces_unsupported(void);
 void arch_second_space(struct kvm_vcpu *vcpu, bool second);
 
 /**
+ * arch_map_huge - map guest memory by the guest's huge pages where addresses and length allow it
+ * @gva, @gpa: of the first page
+ * @pages: how many
+ *
+ * Shadow paging maps nothing larger than the guest does (FNAME(fetch)(), 6.1 to 7.3). Before vCPUs run.
+ */
+void arch_map_huge(struct kvm_vm *vm, uint64_t gva, uint64_t gpa, unsigned int pages);
+
+/**
  * arch_window_setup - map a page that the guest can translate otherwise, and its page table entry
  * @vm: the VM
  * @vcpu: the vCPU that will do so, which has not run yet

@@ -268,6 +268,15 @@ int region_set_slots(struct region *r, uint64_t hva)
 	return region_shift_slots(r, hva, 0);
 }
 
+/* What the host may map huge the guest mostly does, too. */
+static void guest_map(struct region *r, uint64_t off)
+{
+	if (r->ops->huge && (r->run->seed + r->id) % 4)
+		arch_map_huge(r->run->vm, r->gpa + off + REGION_GVA_OFFSET, r->gpa + off, r->nr);
+	else
+		virt_map(r->run->vm, r->gpa + off + REGION_GVA_OFFSET, r->gpa + off, r->nr);
+}
+
 void regions_publish_all(struct run *run)
 {
 	unsigned int i, p;
@@ -279,10 +288,9 @@ void regions_publish_all(struct run *run)
 		if (r == r->first)
 			TEST_ASSERT(!region_set_slots(r, table->place[i].hva), "memslots of %s: %s",
 				    r->ops->name, strerror(errno));
-		virt_map(run->vm, r->gpa + REGION_GVA_OFFSET, r->gpa, r->nr);
+		guest_map(r, 0);
 		if (r->ops->alias)
-			virt_map(run->vm, r->gpa + REGION_GVA_OFFSET + GUEST_ALIAS_OFFSET,
-				 r->gpa + GUEST_ALIAS_OFFSET, r->nr);
+			guest_map(r, GUEST_ALIAS_OFFSET);
 		for (p = 0; p < r->nr; p++)
 			ctl_gva(run->ctl)[r->base + p] =
 				(r->gpa + REGION_GVA_OFFSET + p * GUEST_PAGE_SIZE) | flags;

@@ -13,6 +13,7 @@
  *						off: the SPTEs stay as they are
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -24,6 +25,20 @@
 
 #define STORE_US	5000	/* that a store to a claimed page is waited for */
 #define PAGES		8
+
+/*
+ * Reading the log clears it, a call of its own does, or that and all is dirty at first: then nothing is
+ * write-protected, nor split, before it is cleared. Of the whole VM, so it changes while no thread has a
+ * memslot logged.
+ */
+static const uint64_t manual_flags[] = {
+	0, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE,
+	KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET,
+	KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET,
+};
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned int logging;		/* threads; lock */
+static bool manual;			/* changes under lock, and only while nobody logs */
 
 /* Somebody else's log is left alone; the flags of a memslot with guest_memfd can't be changed. */
 static bool takes_dirty_log(const struct region *r)
@@ -72,13 +87,52 @@ static void await_store(struct worker *w, const struct region *r, unsigned int f
 		usleep(50);
 }
 
+static void logging_begins(struct worker *w)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 };
+
+	pthread_mutex_lock(&lock);
+	if (!logging++) {
+		cap.args[0] = manual_flags[rng_below(&w->rng, 4)];
+		manual = cap.args[0];
+		if (ioctl(w->run->vm->fd, KVM_ENABLE_CAP, &cap))
+			inject_broken(w, NULL, "manual-dirty-log-protect");
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+static void logging_ended(void)
+{
+	pthread_mutex_lock(&lock);
+	logging--;
+	pthread_mutex_unlock(&lock);
+}
+
+/* All of it, or the front part. False: no bitmap, or broken. */
+static bool harvest(struct worker *w, const struct region *r, unsigned long *bitmap)
+{
+	struct kvm_dirty_log get = { .slot = r->slot, .dirty_bitmap = bitmap };
+	struct kvm_clear_dirty_log clear = { .slot = r->slot, .dirty_bitmap = bitmap,
+					     .num_pages = slot_pages(r) };
+
+	if (rng_below(&w->rng, 2))
+		clear.num_pages = rng_below(&w->rng, clear.num_pages) & ~63u;
+	record_op(w, manual ? "dirty log read, clear" : "dirty log read", r->gpa, slot_pages(r));
+	if (!ioctl(w->run->vm->fd, KVM_GET_DIRTY_LOG, &get) &&
+	    (!manual || !clear.num_pages || !ioctl(w->run->vm->fd, KVM_CLEAR_DIRTY_LOG, &clear)))
+		return true;
+	/* with the dirty ring there is no bitmap (KVM_CAP_DIRTY_LOG_RING) */
+	if (errno != ENXIO)
+		inject_broken(w, r, "dirty-log-read");
+	return false;
+}
+
 static void read_log(struct worker *w, const struct region *claimed, unsigned int first,
 		     unsigned int nr)
 {
 	struct region *r = claimed->first;
 	struct dirty_track *t = dirty_trackable(r) ? dirty_track_alloc(r) : NULL;
 	unsigned long *bitmap = t ? t->log : calloc((slot_pages(r) + 63) / 64, 8);
-	struct kvm_dirty_log log = { .slot = r->slot, .dirty_bitmap = bitmap };
 	unsigned int reads = 1 + rng_below(&w->rng, 4);
 
 	if (t)
@@ -91,13 +145,8 @@ static void read_log(struct worker *w, const struct region *claimed, unsigned in
 			inject_pause(w, 1000);
 		if (t)
 			dirty_before(t);
-		record_op(w, "dirty log read", r->gpa, slot_pages(r));
-		if (__vm_ioctl(w->run->vm, KVM_GET_DIRTY_LOG, &log)) {
-			/* with the dirty ring there is no bitmap (KVM_CAP_DIRTY_LOG_RING) */
-			if (errno != ENXIO)
-				inject_broken(w, r, "dirty-log-read");
+		if (!harvest(w, r, bitmap))
 			break;
-		}
 		if (t)
 			dirty_after(t, HOW);
 	}
@@ -117,6 +166,7 @@ static unsigned int dirty_log_step(struct worker *w)
 
 	if (!claimed)
 		return 0;
+	logging_begins(w);
 	r = claimed->first;
 	flags = r->slot_flags;
 	record_op(w, "dirty log on", r->gpa, slot_pages(r));
@@ -129,6 +179,7 @@ static unsigned int dirty_log_step(struct worker *w)
 	r->slot_flags = flags;
 	if (region_set_slots(r, region_hva(r)))
 		inject_broken(w, r, "dirty-log-off");
+	logging_ended();
 	region_release(claimed, page, nr);
 	return 1;
 }

@@ -301,7 +301,7 @@ void inject_written(struct worker *w, struct region *r, unsigned int page, const
 	fail(w->run->sh, ORACLE_CANARY, &f, NULL);
 }
 
-void inject_broken(struct worker *w, struct region *r, const char *what)
+void inject_broken(struct worker *w, const struct region *r, const char *what)
 {
 	struct failure f = { 0 };
 

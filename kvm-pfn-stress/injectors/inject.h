@@ -108,6 +108,6 @@ void inject_written(struct worker *w, struct region *r, unsigned int page, const
 		    unsigned int off, uint64_t want, uint64_t got);
 
 /* A system call failed that can't fail: the scenario ends as a failure of the suite. */
-void inject_broken(struct worker *w, struct region *r, const char *what);
+void inject_broken(struct worker *w, const struct region *r, const char *what);
 
 #endif /* INJECTORS_INJECT_H */

@@ -191,6 +191,18 @@ void arch_table_set(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint
 	vcpu_sregs_set(vcpu, &s);
 }
 
+void arch_map_huge(struct kvm_vm *vm, uint64_t gva, uint64_t gpa, unsigned int pages)
+{
+	uint64_t end = gva + pages * GUEST_PAGE_SIZE, size;
+
+	for (; gva < end; gva += size, gpa += size) {
+		bool huge = !((gva | gpa) % PG_SIZE_2M) && end - gva >= PG_SIZE_2M;
+
+		size = huge ? PG_SIZE_2M : GUEST_PAGE_SIZE;
+		virt_map_level(vm, gva, gpa, size, huge ? PG_LEVEL_2M : PG_LEVEL_4K);
+	}
+}
+
 uint64_t arch_window_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t pte_gva,
 			   uint64_t gpa)
 {
