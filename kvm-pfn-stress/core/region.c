@@ -268,10 +268,14 @@ int region_set_slots(struct region *r, uint64_t hva)
 	return region_shift_slots(r, hva, 0);
 }
 
-/* What the host may map huge the guest mostly does, too. */
+bool region_guest_huge(const struct region *r)
+{
+	return r->ops->huge && (r->run->seed + r->id) % 4;
+}
+
 static void guest_map(struct region *r, uint64_t off)
 {
-	if (r->ops->huge && (r->run->seed + r->id) % 4)
+	if (region_guest_huge(r))
 		arch_map_huge(r->run->vm, r->gpa + off + REGION_GVA_OFFSET, r->gpa + off, r->nr);
 	else
 		virt_map(r->run->vm, r->gpa + off + REGION_GVA_OFFSET, r->gpa + off, r->nr);

@@ -102,6 +102,9 @@ bool region_at(struct run *run, uint64_t gpa, struct region_place *place);
  */
 void region_move(struct region *r, uint64_t hva);
 
+/* Do the guest's page tables map it by huge pages where they fit? Mostly, if the host may. */
+bool region_guest_huge(const struct region *r);
+
 /**
  * region_unmap - unmap all of a region, or of a part of one, and what its backing has around it
  * @hva: where it is mapped; no memslot has it any more

@@ -368,8 +368,9 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 	if (at_page && o->result == RES_EFAULT)
 		detail = outcome_pte_taken(place.region, page, g->word, o->start_ns,
 					   f.got + strlen(f.got), sizeof(f.got) - strlen(f.got));
-	else if (at_page && g->in_window)
-		detail = "window";
+	else if ((o->result == RES_MMIO || o->result == RES_INTERNAL) && g->in_window &&
+		 !(mask & ONE(PS_NOACCESS)))
+		detail = "window";	/* docs/findings/mmio-sync.md */
 	return fail(w->run->sh, oracle, &f, detail);
 }
 

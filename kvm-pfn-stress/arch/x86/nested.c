@@ -18,7 +18,9 @@
 #include "svm_util.h"
 #include "arch/arch.h"
 #include "arch/x86/x86.h"
+#include "core/region.h"
 #include "core/run.h"
+#include "plugins.h"
 
 #define UD_VECTOR_NR	6
 #define GP_VECTOR_NR	13
@@ -237,13 +239,17 @@ static uint64_t entry_gva(const struct npt *npt, uint64_t first, uint64_t *entry
 	TEST_FAIL("no entry of the nested page table");
 }
 
-static void npt_map_page(struct npt *npt, uint64_t gva)
+/* As the guest's own page tables: mostly huge where the host may map huge. */
+static void npt_map_region(struct npt *npt, const struct region *r, uint64_t off)
 {
-	uint64_t gpa = (gva & ~GVA_FLAGS) - REGION_GVA_OFFSET, alias = gpa + GUEST_ALIAS_OFFSET;
+	uint64_t gpa = r->gpa + off, end = gpa + r->nr * GUEST_PAGE_SIZE, size;
 
-	*npt_entry(npt, gpa, 1) = gpa | NPT_FLAGS;
-	if (gva & GVA_ALIAS)
-		*npt_entry(npt, alias, 1) = alias | NPT_FLAGS;
+	for (; gpa < end; gpa += size) {
+		bool huge = region_guest_huge(r) && !(gpa % PG_SIZE_2M) && end - gpa >= PG_SIZE_2M;
+
+		size = huge ? PG_SIZE_2M : GUEST_PAGE_SIZE;
+		*npt_entry(npt, gpa, huge ? 2 : 1) = gpa | NPT_FLAGS | (huge ? NPT_LARGE : 0);
+	}
 }
 
 /* NPT12. Returns the gva of the window's entry. */
@@ -260,8 +266,11 @@ static uint64_t npt_build(struct run *run, struct npt *npt)
 	for (gpa = 0; gpa < 4ul << 30; gpa += 2ul << 20)
 		if (gpa != WINDOW_GPA)
 			*npt_entry(npt, gpa, 2) = gpa | NPT_FLAGS | NPT_LARGE;
-	for (i = 0; i < run->nr_pages; i++)
-		npt_map_page(npt, ctl_gva(run->ctl)[i]);
+	for (i = 0; i < run->nr_regions; i++) {
+		npt_map_region(npt, run->region[i], 0);
+		if (run->region[i]->ops->alias)
+			npt_map_region(npt, run->region[i], GUEST_ALIAS_OFFSET);
+	}
 	window = npt_entry(npt, WINDOW_GPA, 1);
 	*window = ((ctl_gva(run->ctl)[0] & ~GVA_FLAGS) - REGION_GVA_OFFSET) | NPT_FLAGS;
 	return entry_gva(npt, first, window);
