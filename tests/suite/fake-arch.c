@@ -90,6 +90,8 @@ void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len)
 	snprintf(buf, len, "fake");
 }
 
+void arch_map_huge(struct kvm_vm *vm, uint64_t gva, uint64_t gpa, unsigned int pages) { }
+
 bool arch_emulated(void)
 {
 	return false;
