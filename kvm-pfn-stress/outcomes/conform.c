@@ -422,7 +422,8 @@ static void judge(struct conform *cf, const struct outcome_cell *c, struct state
 		else
 			broken(cf, c, st, res, oracle, rule, NULL);
 	} else if (a->first.result == RES_SIGBUS && !siginfo_right(st, &a->first, res)) {
-		broken(cf, c, st, res, ORACLE_POISON, "sigbus-siginfo", NULL);
+		broken(cf, c, st, res, ORACLE_POISON, "sigbus-siginfo",
+		       a->first.sig_addr >> 63 ? outcome_states[c->state].name : NULL);
 	} else if (a->first.result == RES_MMIO &&
 		   (a->first.mmio_gpa & ~(GUEST_PAGE_SIZE - 1)) != st->r->gpa) {
 		say(res, "MMIO at 0x%lx, not in page 0x%lx", a->first.mmio_gpa, st->r->gpa);

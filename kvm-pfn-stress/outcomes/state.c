@@ -473,6 +473,11 @@ bool state_enter(struct state *st)
 	case ST_POISON_BLOCKED:
 	case ST_POISON_IGNORED:
 		return poison(st);
+	case ST_POISON_READ:
+		return poison(st) && protect(st, PROT_READ);
+	case ST_POISON_RO_SLOT:
+		st->slot_flags = KVM_MEM_READONLY;
+		return poison(st);
 	case ST_NO_SLOT:
 		fill(st);
 		st->no_slot = true;

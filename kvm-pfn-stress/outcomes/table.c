@@ -91,6 +91,10 @@ const struct outcome_state_def outcome_states[NR_STATES] = {
 		PS_POISON, .alone = true, .needs = P_POISON | P_PRIVATE, .lacks = P_OWN },
 	[ST_POISON_IGNORED] = { "poison-ignored", "hwpoison, and the process ignores SIGBUS",
 		PS_POISON, .alone = true, .needs = P_POISON | P_PRIVATE, .lacks = P_OWN },
+	[ST_POISON_READ] = { "poison-read", "hwpoison, and PROT_READ",
+		PS_POISON, .alone = true, .needs = P_POISON, .lacks = P_OWN },
+	[ST_POISON_RO_SLOT] = { "poison-ro-slot", "hwpoison, in a memslot with KVM_MEM_READONLY",
+		PS_POISON, .alone = true, .needs = P_POISON, .lacks = P_OWN },
 	[ST_NO_SLOT] = { "no-slot", "no memslot", PS_NOSLOT, .needs = P_PRIVATE, .lacks = P_OWN },
 	[ST_RO_SLOT] = { "ro-slot", "a memslot with KVM_MEM_READONLY", PS_ROSLOT,
 		.lacks = P_OWN | P_GMEM },
@@ -217,7 +221,8 @@ const unsigned int outcome_nr_backings = ARRAY_LEN(outcome_backings);
 
 #define ACCESSIBLE	(S(PRESENT) | S(ABSENT) | S(NOT_MAPPED) | S(ZERO_PAGE) | S(KSM) | S(COW) | \
 			 S(SLOT_CHANGED) | S(SLOT_REFUSED) | S(SPLIT) | S(CLEAN) | S(PAGED_OUT))
-#define BAD_PAGE	(S(POISON) | S(POISON_BLOCKED) | S(POISON_IGNORED))
+#define BAD_PAGE	(S(POISON) | S(POISON_BLOCKED) | S(POISON_IGNORED) | S(POISON_READ) | \
+			 S(POISON_RO_SLOT))
 #define BAD_GUP		(S(GUP_EHWPOISON) | S(GUP_EAGAIN) | S(GUP_EINTR) | S(GUP_EFAULT) | \
 			 S(GUP_ENOMEM))
 
@@ -269,7 +274,11 @@ const struct outcome_row outcome_rows[] = {
 	{ .states = S(PROT_NONE) | S(PROT_NONE_ABSENT), .allowed = R(EFAULT),
 	  .why = "GUP's check_vma_flags(), vma_permits_fault() of fixup_user_fault(); a PTE that "
 		 "is there is not asked: findings/prot-none.md" },
-	{ .states = S(POISON), .allowed = R(SIGBUS),
+	{ .consumers = VCPU, .states = S(POISON_READ), .ops = WRITES, .allowed = R(EFAULT),
+	  .why = "GUP's check_vma_flags() comes before the page" },
+	{ .consumers = VCPU, .states = S(POISON_RO_SLOT), .ops = WRITES, .allowed = R(MMIO),
+	  .why = "KVM_HVA_ERR_RO_BAD comes before the page" },
+	{ .states = S(POISON) | S(POISON_READ) | S(POISON_RO_SLOT), .allowed = R(SIGBUS),
 	  .why = "hva_to_pfn(): GUP gives EHWPOISON; kvm_send_hwpoison_signal(), and EINTR for the "
 		 "signal" },
 	{ .states = S(POISON_BLOCKED) | S(POISON_IGNORED),

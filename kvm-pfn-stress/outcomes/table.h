@@ -75,6 +75,8 @@ enum outcome_state {
 	ST_POISON,
 	ST_POISON_BLOCKED,	/* poison, and the thread has SIGBUS blocked */
 	ST_POISON_IGNORED,	/* poison, and the process ignores SIGBUS */
+	ST_POISON_READ,		/* poison, and PROT_READ */
+	ST_POISON_RO_SLOT,	/* poison in a memslot with KVM_MEM_READONLY */
 	ST_NO_SLOT,
 	ST_RO_SLOT,
 	ST_SLOT_CHANGED,	/* the memslot was deleted and added again just before */
