@@ -112,6 +112,10 @@ static void the_first_complaint_counts(void **state)
 	assert_string_equal(splat.where, "second");
 }
 
+#define LOST_TIMER	T "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n"			\
+			T "RIP: 0010:pv_native_safe_halt+0xf/0x20\n"				\
+			T "rcu: rcu_preempt kthread timer wakeup didn't happen for 5251 jiffies!\n"
+
 static void trouble_of_the_host_is_exactly_that(void **state)
 {
 	(void)state;
@@ -144,6 +148,12 @@ static void trouble_of_the_host_is_exactly_that(void **state)
 	assert_false(console_host_trouble(
 		T "Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\n"
 		T "RIP: 0010:svm_hardware_enable+0x1/0x2 [kvm_amd]\n", false));
+	/* a CPU idles for ever, as its timer is lost; later it could be KVM's doing */
+	assert_true(console_host_trouble(LOST_TIMER, false));
+	assert_false(console_host_trouble(LOST_TIMER, true));
+	assert_false(console_host_trouble(
+		T "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n"
+		T "RIP: 0010:pv_native_safe_halt+0xf/0x20\n", false));
 	/* cut off */
 	assert_false(console_host_trouble(T "Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\n", true));
 }

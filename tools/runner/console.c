@@ -142,6 +142,19 @@ bool console_find(const char *text, bool fatal_only, struct splat *splat)
 }
 
 /*
+ * The emulated machine has lost the timer interrupt of a CPU that idles: RCU's thread sleeps on it. Only
+ * before the program began, as a bug of KVM's could do the same later.
+ */
+static bool lost_timer(const char *text)
+{
+	struct splat splat;
+
+	return console_find(text, false, &splat) && !strcmp(splat.rule, "rcu-stall") &&
+	       strstr(text, "kthread timer wakeup didn't happen") &&
+	       !strcmp(splat.where, "pv_native_safe_halt");
+}
+
+/*
  * Multi-threaded TCG can lose against the outer kernel's patching of its own text: an int3 where the
  * static key in __schedule() is being toggled by KVM, or, as the kernel boots, where it has just set a
  * key of its own. Exactly that, and nothing like it.
@@ -152,6 +165,8 @@ bool console_host_trouble(const char *text, bool begun)
 	struct splat splat;
 	const char *rip;
 
+	if (!begun && lost_timer(text))
+		return true;
 	if (!s)
 		s = strstr(text, "int3: 0000");
 	if (!s)

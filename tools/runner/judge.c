@@ -558,7 +558,8 @@ static bool was_host_trouble(struct boot *b, struct srun *victim, const char *te
 	    !console_host_trouble(text, b->begun))
 		return false;
 	run->host_trouble++;
-	ktap_note(run, "trouble of the host, not a finding: int3 of the kernel's own, boot %u",
+	ktap_note(run, "trouble of the host, not a finding: %s, boot %u",
+		  strstr(text, "int3") ? "int3 of the kernel's own" : "a CPU without a timer",
 		  b->number);
 	if (victim == b->last)	/* it was through: its own result stands */
 		return true;
@@ -569,7 +570,7 @@ static bool was_host_trouble(struct boot *b, struct srun *victim, const char *te
 	reset(victim);
 	victim->verdict = VERDICT_SKIP;
 	snprintf(victim->reason, sizeof(victim->reason),
-		 "the emulator corrupted the outer kernel twice (int3)");
+		 "the emulator took the machine twice");
 	report(run, victim);
 	return true;
 }
