@@ -13,13 +13,15 @@
 #	make clean	 remove what was built here (downloads in .cache/ stay)
 
 CACHE := $(abspath $(or $(PFN_CACHE),.cache))
+# as in run.sh
+BIN := $(CACHE)/bin/$(shell printf %s '$(CURDIR)' | sha256sum | cut -c1-16)
 
 mutants_of := $(or $(KERNEL),6.12)
 mutants_dir := $(or $(MUTANTS_DIR),tools/mutants/$(mutants_of))
 
 all:
 	@tools/vm/packages.sh host-build
-	@$(MAKE) -s -C tools/runner OUT=$(CACHE)/bin
+	@$(MAKE) -s -C tools/runner OUT=$(BIN)
 
 check:
 	@tests/run-tests.sh
@@ -45,8 +47,8 @@ bench:
 
 bench-bisect:
 	@tools/vm/packages.sh host-build
-	@$(MAKE) -s -C tools/bisect OUT=$(CACHE)/bin $(CACHE)/bin/simulate
-	@$(CACHE)/bin/simulate --count $(COUNT) --seed $(SEED)
+	@$(MAKE) -s -C tools/bisect OUT=$(BIN) $(BIN)/simulate
+	@$(BIN)/simulate --count $(COUNT) --seed $(SEED)
 
 in-tree:
 	@tools/in-tree.sh "$(KSRC)"

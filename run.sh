@@ -306,12 +306,14 @@ build_runner() { # NEED TOOL
 	local status=0
 	PFN_CACHE=${PFN_CACHE:-$top/.cache}
 	export PFN_CACHE
+	# trees that share a cache do not share programs: the newest was not built of this tree
+	bin=$PFN_CACHE/bin/$(printf %s "$top" | sha256sum | cut -c1-16)
 	[[ $install ]] || export PFN_NO_INSTALL=1
 	run_child "$top/tools/vm/packages.sh" "$1" || status=$?
 	((status == 0)) || exit "$status"
-	mkdir -p "$PFN_CACHE/bin" || exit 1
+	mkdir -p "$bin" || exit 1
 	# several runs may start at once after an update
-	run_child flock "$PFN_CACHE/bin" make -s -C "$top/tools/$2" OUT="$PFN_CACHE/bin" || exit 1
+	run_child flock "$bin" make -s -C "$top/tools/$2" OUT="$bin" || exit 1
 }
 
 # judge DIR [--results DIR]: the runner does it, which has the rules
@@ -340,7 +342,7 @@ judge() {
 	trap 'end_child 129' HUP
 	build_runner host-build runner
 	trap - INT TERM HUP
-	exec "$PFN_CACHE/bin/runner" --top "$top" "${runner[@]}"
+	exec "$bin/runner" --top "$top" "${runner[@]}"
 }
 
 case ${1-} in
@@ -353,7 +355,7 @@ bisect | bisect-step)
 	trap 'end_child 129' HUP
 	build_runner bisect bisect
 	trap - INT TERM HUP
-	exec "$PFN_CACHE/bin/bisect" --top "$top" ${step[@]+"${step[@]}"} "$@"
+	exec "$bin/bisect" --top "$top" ${step[@]+"${step[@]}"} "$@"
 	;;
 report)
 	shift
@@ -366,7 +368,7 @@ report)
 	trap 'end_child 129' HUP
 	build_runner report report
 	trap - INT TERM HUP
-	exec "$PFN_CACHE/bin/report" "$@"
+	exec "$bin/report" "$@"
 	;;
 esac
 
@@ -382,4 +384,4 @@ trap 'end_child 143' TERM
 trap 'end_child 129' HUP
 build_runner host-build runner
 trap - INT TERM HUP
-exec "$PFN_CACHE/bin/runner" --top "$top" ${runner[@]+"${runner[@]}"}
+exec "$bin/runner" --top "$top" ${runner[@]+"${runner[@]}"}

@@ -8,7 +8,7 @@
 export PFN_BISECT_RUN=$top/tests/fake/bisect/run
 export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
 unset GIT_DIR GIT_WORK_TREE
-make -s -C "$top/tools/bisect" OUT="$PFN_CACHE/bin" >/dev/null 2>&1
+make -s -C "$top/tools/bisect" OUT="$bin" >/dev/null 2>&1
 
 # repo: commits until the next word; each argument N:BUG says what the bug is from commit N on
 repo() { # NAME COMMITS N:BUG...

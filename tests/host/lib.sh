@@ -9,6 +9,7 @@ top=$(cd "$here/../.." && pwd)
 tmp=${PFN_TEST_TMP:-$(mktemp -d)}
 # One runner for all tests; everything else of a test is in its own $tmp.
 export PFN_CACHE=${PFN_CACHE:-$top/.cache}/tests/cache
+bin=$PFN_CACHE/bin/$(printf %s "$top" | sha256sum | cut -c1-16)
 export PFN_VM_DIR=$top/tests/fake/vm
 export PFN_CONFIGS=$top/tests/fake/configs
 export PFN_BOUND_MS=1500
@@ -49,8 +50,8 @@ finish() {
 
 # So that a later ./run.sh has nothing to say about building it.
 build_runner() {
-	mkdir -p "$PFN_CACHE/bin"
-	make -s -C "$top/tools/runner" OUT="$PFN_CACHE/bin" >/dev/null 2>&1
+	mkdir -p "$bin"
+	make -s -C "$top/tools/runner" OUT="$bin" >/dev/null 2>&1
 }
 
 # run ARGUMENT...: ./run.sh with its output in $tmp/out and $tmp/err, status in $status

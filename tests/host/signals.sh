@@ -27,7 +27,7 @@ until_true() {
 }
 
 clean() {
-	nobody 'sleep 61.7' && nobody tests/fake/qemu/qemu && nobody "$PFN_CACHE/bin/runner" &&
+	nobody 'sleep 61.7' && nobody tests/fake/qemu/qemu && nobody "$bin/runner" &&
 		! ls -d "$PFN_CACHE"/run.* 2>/dev/null
 }
 

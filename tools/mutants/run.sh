@@ -12,8 +12,10 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PFN_TOP=$(cd "$here/../.." && pwd)
 export PFN_TOP PFN_CACHE=${PFN_CACHE:-$PFN_TOP/.cache}
 "$PFN_TOP/tools/vm/packages.sh" host-build
-mkdir -p "$PFN_CACHE/bin"
-flock "$PFN_CACHE/bin" make -s -C "$here" OUT="$PFN_CACHE/bin"
+# as in ../../run.sh
+bin=$PFN_CACHE/bin/$(printf %s "$PFN_TOP" | sha256sum | cut -c1-16)
+mkdir -p "$bin"
+flock "$bin" make -s -C "$here" OUT="$bin"
 
 results=
 for ((i = 1; i <= $#; i++)); do
@@ -25,4 +27,4 @@ for ((i = 1; i <= $#; i++)); do
 done
 [[ $results ]] || { results=$PFN_TOP/results/mutants-${kernel:-none} && set -- --results "$results" "$@"; }
 mkdir -p "$results"
-exec "$PFN_CACHE/bin/mutants" "$@"
+exec "$bin/mutants" "$@"
