@@ -117,7 +117,7 @@ static void hva_setup(struct worker *w)
 
 	if (w->id)
 		return;
-	xen_enable(w->run->vm);
+	xen_enable(w->run->vm, true);
 	x.fd = memfd_create("shared_info", MFD_CLOEXEC);
 	TEST_ASSERT(x.fd >= 0 && !ftruncate(x.fd, 2 * GUEST_PAGE_SIZE), "memfd");
 	x.where = mmap(NULL, GUEST_PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -20,8 +20,12 @@ struct kvm_vm;
 /* NULL, or why this kernel can't; @hva: shared_info by host address, too. */
 const char *xen_unsupported(bool hva);
 
-/* Event channels and long mode. Ends the process by TEST_ASSERT when it can't be done. */
-void xen_enable(struct kvm_vm *vm);
+/*
+ * Event channels and long mode. @guest: the guest has Xen's MSR, so that pending events are looked
+ * for before each entry, and no steal time is written (kvm_xen_msr_enabled(), 6.1 to 7.3). Ends the
+ * process by TEST_ASSERT when it can't be done.
+ */
+void xen_enable(struct kvm_vm *vm, bool guest);
 
 /* Where shared_info is: 0 or errno. */
 int xen_shared_info_gfn(struct kvm_vm *vm, uint64_t gfn);

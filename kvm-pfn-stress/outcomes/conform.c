@@ -274,9 +274,9 @@ static void answered(struct answer *a, int err, bool sigbus, bool loop)
 	a->over = true;
 }
 
-static void pre_fault(struct conform *cf, uint64_t gpa, struct answer *a)
+static void pre_fault(struct conform *cf, uint64_t gpa, uint64_t size, struct answer *a)
 {
-	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = GUEST_PAGE_SIZE };
+	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = size };
 	struct thread_signals before = my_signals;
 	struct effort since = effort_now();
 	bool sigbus, loop = false;
@@ -288,8 +288,8 @@ static void pre_fault(struct conform *cf, uint64_t gpa, struct answer *a)
 		err = ioctl(cf->vcpu->fd, KVM_PRE_FAULT_MEMORY, &range) ? errno : 0;
 		sigbus = my_signals.sigbus != before.sigbus;
 		loop = err == EINTR && !sigbus && loops(&since);
-	} while (err == EINTR && !sigbus && !loop && !cf->signal_ends &&
-		 my_signals.kicks != before.kicks);
+	} while ((!err && range.size) || (err == EINTR && !sigbus && !loop && !cf->signal_ends &&
+					 my_signals.kicks != before.kicks));
 	arm(cf, false);
 	worker_progress(cf->w);
 	answered(a, err, sigbus, loop && !cf->signal_ends);
@@ -402,6 +402,12 @@ static bool writes_time(const struct outcome_cell *c)
 	return c->consumer == CONS_CLOCK || c->consumer == CONS_STEAL;
 }
 
+/* Cells that leave in ctl what they saw, and in ctl->good[0] what they had to see. */
+static bool says_itself(const struct outcome_cell *c)
+{
+	return c->consumer == CONS_WALK || writes_time(c) || c->state == ST_ACROSS;
+}
+
 static void judge(struct conform *cf, const struct outcome_cell *c, struct state *st,
 		  const struct outcome_row *row, const struct answer *a, uint64_t val,
 		  struct cell_result *res)
@@ -436,7 +442,7 @@ static void judge(struct conform *cf, const struct outcome_cell *c, struct state
 			say(res, "the store reached the page of another process");
 			broken(cf, c, st, res, ORACLE_CONTENT, "shared-store", word);
 		}
-	} else if (a->first.result == RES_UCALL && (c->consumer == CONS_WALK || writes_time(c)) &&
+	} else if (a->first.result == RES_UCALL && says_itself(c) &&
 		   (cf->ctl->status != ACCESS_DONE || cf->ctl->value != cf->ctl->good[0])) {
 		say(res, "status %lu, the guest saw 0x%lx, not 0x%lx", cf->ctl->status,
 		    cf->ctl->value, cf->ctl->good[0]);
@@ -553,26 +559,49 @@ static void refuse(struct conform *cf, const struct state *st)
 #define CLOCK_OFF	0xa80
 #define STEAL_OFF	0x600
 
-/* KVM_RUN writes it; did it? */
+static void set_time(struct conform *cf, const struct outcome_cell *c, const struct state *st,
+		     bool on)
+{
+	if (c->consumer == CONS_STEAL)
+		arch_steal_time(cf->vcpu, on ? st->r->gpa + STEAL_OFF : ~0ull);
+	else
+		arch_kvmclock(cf->vcpu, on ? st->r->gpa + CLOCK_OFF : ~0ull);
+}
+
+/* KVM_RUN writes it where there is memory; did it? */
 static void write_time(struct conform *cf, const struct outcome_cell *c, const struct state *st,
 		       struct answer *a)
 {
 	bool steal = c->consumer == CONS_STEAL;
-	uint64_t off = steal ? STEAL_OFF : CLOCK_OFF;
-	uint32_t before = arch_time_version((void *)(st->hva + off), steal);
+	void *time = (void *)(st->hva + (steal ? STEAL_OFF : CLOCK_OFF));
+	uint32_t before = arch_time_version(time, steal);
 
-	if (steal)
-		arch_steal_time(cf->vcpu, st->r->gpa + off);
-	else
-		arch_kvmclock(cf->vcpu, st->r->gpa + off);
+	if (!st->slot_changes)
+		set_time(cf, c, st, true);
+	else if (!steal)
+		arch_clock_update(cf->vcpu);
 	good_store(cf, a);
 	cf->ctl->status = ACCESS_DONE;
-	cf->ctl->value = arch_time_version((void *)(st->hva + off), steal) != before;
-	cf->ctl->good[0] = 1;
-	if (steal)
-		arch_steal_time(cf->vcpu, ~0ull);
-	else
-		arch_kvmclock(cf->vcpu, ~0ull);
+	cf->ctl->value = arch_time_version(time, steal) != before;
+	cf->ctl->good[0] = !st->no_slot;
+	set_time(cf, c, st, false);
+}
+
+static long long huge_mappings(void)
+{
+	return proc_number("/sys/kernel/debug/kvm/pages_2m", 0);
+}
+
+/* Two pages: what was done is mapped, by a huge page each. */
+static void pre_fault_across(struct conform *cf, const struct state *st, struct answer *a)
+{
+	uint64_t last = (st->r->ops->huge - 1) * GUEST_PAGE_SIZE;
+	long long before = huge_mappings();
+
+	pre_fault(cf, st->r->gpa + last, 2 * GUEST_PAGE_SIZE, a);
+	cf->ctl->status = ACCESS_DONE;
+	cf->ctl->value = huge_mappings() - before;
+	cf->ctl->good[0] = 2;
 }
 
 static void access_of(struct conform *cf, const struct outcome_cell *c, const struct state *st,
@@ -580,7 +609,10 @@ static void access_of(struct conform *cf, const struct outcome_cell *c, const st
 {
 	switch (c->consumer) {
 	case CONS_PREFAULT:
-		pre_fault(cf, st->r->gpa, a);
+		if (c->state == ST_ACROSS)
+			pre_fault_across(cf, st, a);
+		else
+			pre_fault(cf, st->r->gpa, GUEST_PAGE_SIZE, a);
 		break;
 	case CONS_PFNCACHE:
 		pfncache(cf, st->r->gpa, a);
@@ -602,6 +634,33 @@ static void access_of(struct conform *cf, const struct outcome_cell *c, const st
 	default:
 		guest_access(cf, c->op, st->r->gpa + REGION_GVA_OFFSET + place_of(c->op), val, a);
 	}
+}
+
+/* KVM has used the memslot when it changes. What a change asks of the vCPU is done by KVM_RUN. */
+static void change_slot(struct conform *cf, const struct outcome_cell *c, struct state *st)
+{
+	struct answer a;
+
+	guest_access(cf, OP_LOAD, st->r->gpa + REGION_GVA_OFFSET + PAGE_FILL_OFF, 0, &a);
+	if (c->consumer == CONS_PFNCACHE)
+		pfncache(cf, st->r->gpa, &a);
+	if (writes_time(c)) {
+		set_time(cf, c, st, true);
+		good_store(cf, &a);
+	}
+	if (c->state == ST_SLOT_MOVED) {
+		TEST_ASSERT(!region_shift_slots(st->r, st->hva, -GUEST_PAGE_SIZE), "memslot moved: %s",
+			    strerror(errno));
+		st->hva += GUEST_PAGE_SIZE;
+	} else {
+		memslot(cf, st, false);
+		st->no_slot = c->state == ST_SLOT_GONE;
+	}
+	if (c->state == ST_SLOT_REPLACED) {
+		state_replace(st);
+		memslot(cf, st, true);
+	}
+	good_store(cf, &a);
 }
 
 #define LOG_ROUNDS	3
@@ -640,6 +699,27 @@ static void logged(struct conform *cf, const struct outcome_cell *c, struct stat
 		say(res, "completes");
 }
 
+static bool refused_store(const struct outcome_cell *c)
+{
+	return c->consumer == CONS_VCPU && (c->op == OP_STORE || c->op == OP_RMW) &&
+	       (c->state == ST_PROT_READ || c->state == ST_RO_PTE || c->state == ST_RO_SLOT);
+}
+
+/* What was mapped for a load is mapped for loads. */
+static void store_after_load(struct conform *cf, const struct outcome_cell *c, struct state *st,
+			     const struct outcome_row *row, uint64_t val, struct cell_result *res)
+{
+	struct answer a;
+
+	guest_access(cf, OP_LOAD, st->r->gpa + REGION_GVA_OFFSET + PAGE_FILL_OFF, 0, &a);
+	if (a.over)
+		access_of(cf, c, st, val, &a);
+	if (a.over)
+		judge(cf, c, st, row, &a, val, res);
+	if (!a.over)
+		_exit(1);
+}
+
 static void one_access(struct conform *cf, const struct outcome_cell *c, struct state *st,
 		       struct cell_result *res)
 {
@@ -652,7 +732,7 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 		virt_map(cf->run->vm, st->r->gpa + REGION_GVA_OFFSET, st->r->gpa, 1);
 	cf->mapped = true;
 	if (c->consumer == CONS_PFNCACHE && !cf->xen) {
-		xen_enable(cf->run->vm);
+		xen_enable(cf->run->vm, false);
 		cf->xen = true;
 	}
 	if (!st->no_slot)
@@ -673,6 +753,8 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 	}
 	if (st->refused)
 		refuse(cf, st);
+	if (st->slot_changes)
+		change_slot(cf, c, st);
 	if (c->consumer == CONS_WALK)
 		arch_table_set(cf->run->vm, cf->vcpu, CELL_TABLE_GVA, st->r->gpa);
 	if (c->backing->props & P_LOG) {
@@ -694,6 +776,8 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 		broken(cf, c, st, res, ORACLE_SUITE, "not-injected", outcome_states[c->state].name);
 	} else {
 		judge(cf, c, st, row, &a, val, res);
+		if (res->verdict != CELL_FAIL && a.over && refused_store(c))
+			store_after_load(cf, c, st, row, val, res);
 	}
 	if (!a.over)
 		_exit(1);	/* another child goes on with a vCPU that works */

@@ -14,6 +14,7 @@
 
 #include "arch/arch.h"
 #include "core/backing.h"
+#include "core/compat.h"
 #include "core/helper.h"
 #include "core/knob.h"
 #include "core/pagemap.h"
@@ -147,16 +148,51 @@ static void heal(struct state *st)
 }
 
 /* One huge page, to begin with: its pages stand one behind the other. */
-static bool huge(struct state *st)
+static bool huge_at(struct state *st, uint64_t hva)
 {
 	unsigned int n = st->r->ops->huge;
 	uint64_t first = 0, last = 0;
 
-	pagemap_read(st->hva, 1, &first);
-	pagemap_read(st->hva + (n - 1) * GUEST_PAGE_SIZE, 1, &last);
+	pagemap_read(hva, 1, &first);
+	pagemap_read(hva + (n - 1) * GUEST_PAGE_SIZE, 1, &last);
 	errno = ENOMEM;
 	return (pm_pfn(first) && !(pm_pfn(first) % n) && pm_pfn(last) == pm_pfn(first) + n - 1) ||
 	       cannot(st, "huge page");
+}
+
+static bool huge(struct state *st)
+{
+	return huge_at(st, st->hva);
+}
+
+/* Two of them. */
+static bool across(struct state *st)
+{
+	uint64_t second = st->hva + st->r->ops->huge * GUEST_PAGE_SIZE;
+
+	fill(st);
+	*(volatile uint64_t *)second = 0;
+	return huge(st) && huge_at(st, second);
+}
+
+/* The page that the guest will have is the second one. */
+static bool two_pages(struct state *st)
+{
+	fill(st);
+	arch_fill((void *)(st->hva + GUEST_PAGE_SIZE), st->content);
+	arch_fill((void *)st->hva, stamp_make(0, 2, STAMP_HOST, 0));
+	st->slot_changes = true;
+	return !(st->cell->backing->props & P_HUGE) || huge(st);
+}
+
+void state_replace(struct state *st)
+{
+	st->other_hva = st->hva;
+	st->hva = region_new_hva(st->r);
+	TEST_ASSERT(!st->r->ops->map(st->r, st->hva, 0, st->r->nr), "mmap: %s", strerror(errno));
+	region_move(st->r, st->hva);
+	st->content = stamp_make(0, 2, STAMP_HOST, 0);
+	arch_fill((void *)st->hva, st->content);
 }
 
 /* What concerns a part of it makes small PTEs, of the same pages. */
@@ -413,6 +449,7 @@ bool state_enter(struct state *st)
 	const struct outcome_cell *c = st->cell;
 	const char *name = c->backing->plugin ? c->backing->plugin : c->backing->name;
 	const struct backing_ops *ops = find_backing(name);
+	unsigned int nr;
 
 	st->poison = st->rule = -1;
 	if (!ops) {
@@ -421,7 +458,8 @@ bool state_enter(struct state *st)
 		return false;
 	}
 	st->run->nr_pages = 0;
-	st->r = region_create(st->run, ops, region_pages(ops, ops->huge ? ops->huge : CELL_PAGES));
+	nr = ops->huge ? ops->huge : CELL_PAGES;
+	st->r = region_create(st->run, ops, region_pages(ops, c->state == ST_ACROSS ? 2 * nr : nr));
 	if (!st->r)
 		return false;
 	st->hva = region_hva(st->r);
@@ -486,6 +524,15 @@ bool state_enter(struct state *st)
 		fill(st);
 		st->stale_root = true;
 		return true;
+	case ST_SLOT_GONE:
+	case ST_SLOT_REPLACED:
+		fill(st);
+		st->slot_changes = true;
+		return true;
+	case ST_SLOT_MOVED:
+		return two_pages(st);
+	case ST_ACROSS:
+		return across(st);
 	case ST_SLOT_REFUSED:
 		fill(st);
 		st->refused = true;
@@ -595,6 +642,7 @@ bool state_untouched(const struct state *st)
 	case ST_PROT_READ_ABSENT:
 	case ST_RO_PTE:
 	case ST_NO_SLOT:
+	case ST_SLOT_GONE:
 	case ST_RO_SLOT:
 		return !*(volatile uint64_t *)(st->hva + PAGE_OWN_OFF(0));
 	default:
@@ -615,6 +663,8 @@ void state_leave(struct state *st)
 		state_mend(st);
 	if (st->poison >= 0)
 		heal(st);
+	if (st->other_hva)
+		region_unmap(st->r, st->other_hva);
 	if (st->r)
 		regions_destroy(st->run);
 }

@@ -20,6 +20,8 @@ struct state {
 	uint32_t slot_flags;	/* KVM_MEM_* */
 	bool no_slot;
 	bool refused;		/* KVM has refused a change of the memslot */
+	bool slot_changes;	/* after it was used */
+	uint64_t other_hva;	/* memory that it was over before, 0 */
 	bool stale_root;	/* memslots change without a KVM_RUN before the access */
 	int poison;		/* slot in sh->poison, -1 */
 	pid_t child;		/* ST_COW: has the page too */
@@ -36,6 +38,9 @@ struct state {
  * case.
  */
 bool state_enter(struct state *st);
+
+/* ST_SLOT_REPLACED: other memory, at st->hva; what was there stays where it is. */
+void state_replace(struct state *st);
 
 /* What holds during the access only: signal masks and handlers, errors without an address. */
 void state_hold(struct state *st, bool on);

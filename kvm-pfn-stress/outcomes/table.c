@@ -15,6 +15,7 @@
 #define PREFAULT	(1u << CONS_PREFAULT)
 #define PFNCACHE	(1u << CONS_PFNCACHE)
 #define WALK		(1u << CONS_WALK)
+#define TIME		(1u << CONS_CLOCK | 1u << CONS_STEAL)
 #define LOGGED		(S(LOG_GET) | S(LOG_CLEAR) | S(LOG_ALL))
 #define WRITES		(1u << OP_STORE | 1u << OP_RMW)
 
@@ -104,6 +105,15 @@ const struct outcome_state_def outcome_states[NR_STATES] = {
 	[ST_SLOT_REFUSED] = { "slot-refused",
 		"KVM has just refused to move the memslot, and to make another one",
 		PS_MAPPED, .alone = true, .needs = P_PRIVATE, .lacks = P_OWN },
+	[ST_SLOT_GONE] = { "slot-gone", "the memslot was used, and then deleted",
+		PS_NOSLOT, .alone = true, .needs = P_PRIVATE, .lacks = P_OWN },
+	[ST_SLOT_REPLACED] = { "slot-replaced",
+		"the memslot was used, deleted, and added again over other memory",
+		PS_MAPPED, .alone = true, .needs = P_PRIVATE, .lacks = P_OWN },
+	[ST_SLOT_MOVED] = { "slot-moved", "the memslot was used, and then moved by one page",
+		PS_MAPPED, .alone = true, .needs = P_GUP | P_ANON, .lacks = P_OWN },
+	[ST_ACROSS] = { "across", "the last page of one huge page, and the first of the next",
+		PS_MAPPED, .alone = true, .needs = P_HUGE },
 	[ST_LOG_GET] = { "log-get", "dirty logging; KVM_GET_DIRTY_LOG clears",
 		PS_MAPPED, .alone = true, .needs = P_LOG },
 	[ST_LOG_CLEAR] = { "log-clear", "dirty logging; KVM_CLEAR_DIRTY_LOG clears",
@@ -220,7 +230,9 @@ const struct outcome_backing outcome_backings[] = {
 const unsigned int outcome_nr_backings = ARRAY_LEN(outcome_backings);
 
 #define ACCESSIBLE	(S(PRESENT) | S(ABSENT) | S(NOT_MAPPED) | S(ZERO_PAGE) | S(KSM) | S(COW) | \
-			 S(SLOT_CHANGED) | S(SLOT_REFUSED) | S(SPLIT) | S(CLEAN) | S(PAGED_OUT))
+			 S(SLOT_CHANGED) | S(SLOT_REFUSED) | S(SLOT_REPLACED) | \
+			 S(SLOT_MOVED) | S(ACROSS) | S(SPLIT) | S(CLEAN) | S(PAGED_OUT))
+#define NONE		(S(NO_SLOT) | S(SLOT_GONE))
 #define BAD_PAGE	(S(POISON) | S(POISON_BLOCKED) | S(POISON_IGNORED) | S(POISON_READ) | \
 			 S(POISON_RO_SLOT))
 #define BAD_GUP		(S(GUP_EHWPOISON) | S(GUP_EAGAIN) | S(GUP_EINTR) | S(GUP_EFAULT) | \
@@ -249,7 +261,7 @@ const struct outcome_row outcome_rows[] = {
 	  .why = "kvm_mmu_faultin_pfn_gmem() does not look at the VMA" },
 
 	/* gfn_to_pfn_cache: always for writing, by the address, and any error is EFAULT */
-	{ .consumers = PFNCACHE, .states = S(NO_SLOT) | S(RO_SLOT), .allowed = R(EFAULT),
+	{ .consumers = PFNCACHE, .states = NONE | S(RO_SLOT), .allowed = R(EFAULT),
 	  .why = "__kvm_gpc_refresh(): kvm_is_error_hva()" },
 	{ .consumers = PFNCACHE, .states = S(PROT_READ) | S(PROT_READ_ABSENT) | S(RO_PTE) |
 					   S(RO_PTE_UPGRADE), .allowed = R(EFAULT),
@@ -259,11 +271,14 @@ const struct outcome_row outcome_rows[] = {
 	  .why = "hva_to_pfn_retry(): is_error_noslot_pfn(), no signal is sent" },
 
 	/* what is not there, or must not be touched at all */
-	{ .consumers = VCPU, .states = S(NO_SLOT), .ops = 1u << OP_EXEC, .allowed = R(INTERNAL),
+	{ .consumers = TIME, .states = S(SLOT_GONE), .allowed = R(UCALL),
+	  .why = "kvm_gpc_refresh(), kvm_gfn_to_hva_cache_init(): it is not written, and "
+		 "nobody is told" },
+	{ .consumers = VCPU, .states = NONE, .ops = 1u << OP_EXEC, .allowed = R(INTERNAL),
 	  .why = "x86_emulate_instruction() can't fetch from MMIO: handle_emulation_failure()" },
-	{ .consumers = VCPU, .states = S(NO_SLOT), .allowed = R(MMIO),
+	{ .consumers = VCPU, .states = NONE, .allowed = R(MMIO),
 	  .why = "kvm_handle_noslot_fault(): emulated, and MMIO to the emulator" },
-	{ .consumers = PREFAULT, .states = S(NO_SLOT), .allowed = R(ENOENT),
+	{ .consumers = PREFAULT, .states = NONE, .allowed = R(ENOENT),
 	  .why = "RET_PF_EMULATE is ENOENT: 6.12 kvm_tdp_map_page(), 7.3 kvm_tdp_page_prefault()" },
 	{ .states = S(HOLE), .allowed = R(EFAULT),
 	  .why = "hva_to_pfn(): no VMA is KVM_PFN_ERR_FAULT" },
@@ -394,19 +409,22 @@ static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_
 	switch (c) {
 	case CONS_CLOCK:
 	case CONS_STEAL:
-		return op == OP_STORE && 1ull << s & LOGGED;
+		return op == OP_STORE &&
+		       1ull << s & (LOGGED | S(SLOT_GONE) | S(SLOT_REPLACED));
 	case CONS_WALK:
 		return op == OP_LOAD && 1ull << s & (walked | LOGGED);
 	case CONS_VCPU:
 		if (1ull << s & LOGGED)
 			return op == OP_STORE || op == OP_RMW;
-		return s != ST_VCPU_ENOMEM &&
+		return s != ST_VCPU_ENOMEM && s != ST_ACROSS &&
 		       (!(props & P_BRIEF) || op == OP_LOAD || op == OP_STORE);
 	case CONS_PREFAULT:
-		return s != ST_VCPU_ENOMEM && op == OP_LOAD && !(1ull << s & (series | LOGGED));
+		return op == OP_LOAD && !(1ull << s & (series | LOGGED | S(VCPU_ENOMEM) |
+						       S(SLOT_MOVED)));
 	case CONS_PFNCACHE:
 		return op == OP_STORE && !(1ull << s & (series | S(GUP_NOWAIT_0) | S(TOPUP_ENOMEM) |
-							S(VCPU_ENOMEM) | S(SLOT_CHANGED) | LOGGED));
+							S(VCPU_ENOMEM) | S(SLOT_CHANGED) |
+							S(ACROSS) | LOGGED));
 	case CONS_NEW_VCPU:
 		return s == ST_VCPU_ENOMEM && op == OP_LOAD;
 	case NR_CONSUMERS:

@@ -81,6 +81,10 @@ enum outcome_state {
 	ST_RO_SLOT,
 	ST_SLOT_CHANGED,	/* the memslot was deleted and added again just before */
 	ST_SLOT_REFUSED,	/* KVM has just refused to change it */
+	ST_SLOT_GONE,		/* it was used, and deleted */
+	ST_SLOT_REPLACED,	/* ... and added again over other memory */
+	ST_SLOT_MOVED,		/* ... and moved by one page */
+	ST_ACROSS,		/* the last page of one huge page and the first of the next */
 	/* what a driver's fault handler answers */
 	ST_HANDLER_SIGBUS,
 	ST_HANDLER_OOM,

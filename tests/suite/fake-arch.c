@@ -173,7 +173,7 @@ const char *xen_unsupported(bool hva)
 	return "no KVM here";
 }
 
-void xen_enable(struct kvm_vm *vm) { }
+void xen_enable(struct kvm_vm *vm, bool guest) { }
 
 int xen_shared_info_gfn(struct kvm_vm *vm, uint64_t gfn)
 {

@@ -26,11 +26,11 @@ const char *xen_unsupported(bool hva)
 	return NULL;
 }
 
-void xen_enable(struct kvm_vm *vm)
+void xen_enable(struct kvm_vm *vm, bool guest)
 {
 	struct kvm_xen_hvm_config config = {
 		.flags = KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL | KVM_XEN_HVM_CONFIG_EVTCHN_SEND,
-		.msr = XEN_MSR,
+		.msr = guest ? XEN_MSR : 0,
 	};
 	struct kvm_xen_hvm_attr attr = { .type = KVM_XEN_ATTR_TYPE_LONG_MODE, .u.long_mode = 1 };
 
