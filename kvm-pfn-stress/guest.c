@@ -320,8 +320,9 @@ static void window_move(struct guest_ctl *ctl, struct guest_vcpu *me)
 		return;
 	me->window = page;
 	me->window_mode = mode[rng_below(&me->rng, 8)];
-	arch_window_set(me->window_pte, me->window_gva,
-			(ctl_gva(ctl)[page] & ~GVA_FLAGS) - REGION_GVA_OFFSET, me->window_mode);
+	arch_pte_set(me->window_pte, (ctl_gva(ctl)[page] & ~GVA_FLAGS) - REGION_GVA_OFFSET,
+		     me->window_mode);
+	arch_flush_page(me->window_gva);
 	me->windows++;
 }
 

@@ -51,15 +51,21 @@ static inline void arch_guest_mb(void)
 }
 
 /**
- * arch_window_set - change the guest's own translation of one page, and flush it
+ * arch_pte_set - change the guest's own translation of one page
  * @pte: gva of the page table entry
- * @gva: of the page
  * @gpa: what is behind it from now on
  * @mode: enum window_mode
  *
  * What the mode forbids ends an access with ACCESS_TRAPPED.
  */
-void arch_window_set(uint64_t pte, uint64_t gva, uint64_t gpa, uint64_t mode);
+void arch_pte_set(uint64_t pte, uint64_t gpa, uint64_t mode);
+
+/*
+ * arch_flush_page - ... of one page has changed
+ * arch_flush_root - ... of any page; @root: of arch_roots()
+ */
+void arch_flush_page(uint64_t gva);
+void arch_flush_root(uint64_t root);
 
 /*
  * A nested guest; @arch is what arch_nested_setup() returned.
@@ -160,6 +166,15 @@ void arch_map_huge(struct kvm_vm *vm, uint64_t gva, uint64_t gpa, unsigned int p
  */
 uint64_t arch_window_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t pte_gva,
 			   uint64_t gpa);
+
+/**
+ * arch_roots - a second address space
+ * @vm: the VM
+ * @vcpu: of the first; all that it will use is mapped
+ * @gva: of this page both share the last page table, but none above it
+ * @root: filled in, for arch_flush_root(): the first one, and the second
+ */
+void arch_roots(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t root[2]);
 
 /**
  * arch_table_fill - write a last-level page table that translates one page

@@ -38,6 +38,9 @@
 
 #define CELL_CTL_SLOT	1
 #define CELL_SLOT	10
+#define CELL_WINDOW_GVA	0x7100200000ul	/* by a PTE that the guest changes, and that */
+#define CELL_PTE_GVA	0x7100400000ul
+#define CELL_NOTHING	(1ul << 30)	/* behind the page: no memslot */
 #define NO_GPA		(1ull << 52)	/* no CPU has more bits: kvm_mmu_max_gfn(), 6.1 to 7.3 */
 
 /*
@@ -54,6 +57,12 @@ struct cell_ctl {
 	uint64_t op, gva;	/* what to do next, */
 	uint64_t val;		/* and what to store over 0 */
 	uint64_t status, value;	/* enum access_status, and what was loaded */
+	struct cell_pte {
+		uint64_t set;		/* change it before the access */
+		uint64_t gpa, mode;
+		uint64_t invlpg, root;	/* and flush: the page; by this root; or not at all */
+	} pte;
+	uint64_t pte_gva;	/* of CELL_WINDOW_GVA's entry */
 	uint64_t good[8];	/* for the access that must work afterwards */
 };
 
@@ -67,6 +76,12 @@ static void cell_guest(uint64_t unused)
 		enum access_status st;
 
 		GUEST_SYNC(SYNC_PAUSE);
+		if (c->pte.set)
+			arch_pte_set(c->pte_gva, c->pte.gpa, c->pte.mode);
+		if (c->pte.invlpg)
+			arch_flush_page(CELL_WINDOW_GVA);
+		if (c->pte.root)
+			arch_flush_root(c->pte.root);
 		switch (c->op) {
 		case OP_STORE:
 			st = arch_store(c->gva, c->val);
@@ -93,6 +108,7 @@ struct conform {
 	unsigned int caps;
 	timer_t kick;
 	bool mapped;		/* the guest has page tables for the test page */
+	uint64_t root[2];	/* arch_roots() */
 	bool xen;		/* xen_enable() */
 	/*
 	 * The cell's error stands for a signal that the cell does not send: KVM may as well try again
@@ -434,12 +450,13 @@ static void judge(struct conform *cf, const struct outcome_cell *c, struct state
 		   (a->first.mmio_gpa & ~(GUEST_PAGE_SIZE - 1)) != st->r->gpa) {
 		say(res, "MMIO at 0x%lx, not in page 0x%lx", a->first.mmio_gpa, st->r->gpa);
 		broken(cf, c, st, res, ORACLE_OUTCOME, "mmio-address", NULL);
-	} else if (a->first.result == RES_UCALL && c->consumer == CONS_VCPU) {
+	} else if (a->first.result == RES_UCALL &&
+		   (c->consumer == CONS_VCPU || outcome_by_pte(c->consumer))) {
 		oracle_checked(cf->run, ORACLE_CONTENT, 1);
 		if (!content_right(cf, c, st, val, res)) {
 			broken(cf, c, st, res, ORACLE_CONTENT, "content", word);
 		} else if (!state_shared_kept(st)) {
-			say(res, "the store reached the page of another process");
+			say(res, "the store reached a page that others read");
 			broken(cf, c, st, res, ORACLE_CONTENT, "shared-store", word);
 		}
 	} else if (a->first.result == RES_UCALL && says_itself(c) &&
@@ -587,6 +604,63 @@ static void write_time(struct conform *cf, const struct outcome_cell *c, const s
 	set_time(cf, c, st, false);
 }
 
+/* An access by the window, after its PTE was changed. */
+static void window_access(struct conform *cf, enum access_op op, uint64_t val,
+			  const struct cell_pte *pte, struct answer *a)
+{
+	cf->ctl->pte = *pte;
+	guest_access(cf, op, CELL_WINDOW_GVA + place_of(op), val, a);
+	cf->ctl->pte = (struct cell_pte){ 0 };
+}
+
+/*
+ * The guest makes an access by the old PTE, changes it, flushes it, and makes the cell's access. KVM
+ * writes into its copy of a PTE what it finds when the guest flushes it, or at the access.
+ */
+static void pte_access(struct conform *cf, const struct outcome_cell *c, struct state *st,
+		       uint64_t val, struct answer *a)
+{
+	unsigned int props = c->backing->props;
+	uint64_t root = c->consumer == CONS_ROOT ? cf->root[1] : cf->root[0], status, value;
+	struct cell_pte old = { .set = 1, .gpa = st->r->gpa, .mode = WINDOW_READ, .invlpg = 1 };
+	struct cell_pte new = { .set = 1, .gpa = st->r->gpa, .mode = st->pte_mode };
+	struct cell_pte back = { .set = 1, .gpa = CTL_GPA, .invlpg = 1, .root = cf->root[0] };
+	struct answer unused;
+
+	if (props & P_PTE_OTHER)
+		old.gpa = CTL_GPA;
+	if (props & P_PTE_MMIO)
+		old.gpa += CELL_NOTHING;
+	if (props & (P_PTE_WRITE | P_PTE_NONE))
+		old.mode = props & P_PTE_NONE ? WINDOW_ABSENT : WINDOW_WRITE;
+	window_access(cf, OP_LOAD, 0, &old, a);
+	if (c->consumer == CONS_ROOT && a->over) {
+		old.invlpg = 0;
+		old.root = root;
+		window_access(cf, OP_LOAD, 0, &old, a);
+	}
+	if (c->state == ST_SLOT_NEW) {
+		memslot(cf, st, true);
+		st->no_slot = false;
+	}
+	new.invlpg = c->consumer == CONS_INVLPG;
+	if (c->consumer == CONS_CR3 || c->consumer == CONS_ROOT)
+		new.root = root;
+	if (a->over)
+		window_access(cf, c->op, val, &new, a);
+	if (a->first.result == RES_UCALL && cf->ctl->status == ACCESS_TRAPPED) {
+		a->first.result = RES_GUEST;
+		a->seen = RES_BIT(RES_GUEST);
+	}
+	if (!a->over)
+		return;
+	status = cf->ctl->status;
+	value = cf->ctl->value;
+	window_access(cf, OP_LOAD, 0, &back, &unused);
+	cf->ctl->status = status;
+	cf->ctl->value = value;
+}
+
 static long long huge_mappings(void)
 {
 	return proc_number("/sys/kernel/debug/kvm/pages_2m", 0);
@@ -604,7 +678,7 @@ static void pre_fault_across(struct conform *cf, const struct state *st, struct 
 	cf->ctl->good[0] = 2;
 }
 
-static void access_of(struct conform *cf, const struct outcome_cell *c, const struct state *st,
+static void access_of(struct conform *cf, const struct outcome_cell *c, struct state *st,
 		      uint64_t val, struct answer *a)
 {
 	switch (c->consumer) {
@@ -631,6 +705,12 @@ static void access_of(struct conform *cf, const struct outcome_cell *c, const st
 			a->seen = RES_BIT(RES_GUEST);
 		}
 		break;
+	case CONS_INVLPG:
+	case CONS_CR3:
+	case CONS_ROOT:
+	case CONS_UNFLUSHED:
+		pte_access(cf, c, st, val, a);
+		break;
 	default:
 		guest_access(cf, c->op, st->r->gpa + REGION_GVA_OFFSET + place_of(c->op), val, a);
 	}
@@ -648,7 +728,10 @@ static void change_slot(struct conform *cf, const struct outcome_cell *c, struct
 		set_time(cf, c, st, true);
 		good_store(cf, &a);
 	}
-	if (c->state == ST_SLOT_MOVED) {
+	if (c->state == ST_SLOT_NEW) {
+		memslot(cf, st, true);
+		st->no_slot = false;
+	} else if (c->state == ST_SLOT_MOVED) {
 		TEST_ASSERT(!region_shift_slots(st->r, st->hva, -GUEST_PAGE_SIZE), "memslot moved: %s",
 			    strerror(errno));
 		st->hva += GUEST_PAGE_SIZE;
@@ -753,7 +836,7 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 	}
 	if (st->refused)
 		refuse(cf, st);
-	if (st->slot_changes)
+	if (st->slot_changes && !outcome_by_pte(c->consumer))
 		change_slot(cf, c, st);
 	if (c->consumer == CONS_WALK)
 		arch_table_set(cf->run->vm, cf->vcpu, CELL_TABLE_GVA, st->r->gpa);
@@ -826,6 +909,8 @@ static void add_vm(struct conform *cf)
 	vm_set_user_memory_region(run->vm, CELL_CTL_SLOT, 0, CTL_GPA, GUEST_PAGE_SIZE, cf->ctl);
 	virt_map(run->vm, CTL_GVA, CTL_GPA, 1);
 	virt_map(run->vm, CELL_TABLE_GVA, CTL_GPA, 1);
+	cf->ctl->pte_gva = arch_window_setup(run->vm, cf->vcpu, CELL_WINDOW_GVA, CELL_PTE_GVA, CTL_GPA);
+	arch_roots(run->vm, cf->vcpu, CELL_WINDOW_GVA, cf->root);
 	vcpu_args_set(cf->vcpu, 1, 0ul);
 }
 

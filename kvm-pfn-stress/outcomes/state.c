@@ -452,6 +452,7 @@ bool state_enter(struct state *st)
 	unsigned int nr;
 
 	st->poison = st->rule = -1;
+	st->pte_mode = WINDOW_USED;
 	if (!ops) {
 		snprintf(st->run->sh->skip_reason, sizeof(st->run->sh->skip_reason),
 			 "there is no backing %s", name);
@@ -524,6 +525,9 @@ bool state_enter(struct state *st)
 		fill(st);
 		st->stale_root = true;
 		return true;
+	case ST_SLOT_NEW:
+		st->no_slot = true;
+		/* fall through */
 	case ST_SLOT_GONE:
 	case ST_SLOT_REPLACED:
 		fill(st);
@@ -536,6 +540,11 @@ bool state_enter(struct state *st)
 	case ST_SLOT_REFUSED:
 		fill(st);
 		st->refused = true;
+		return true;
+	case ST_PTE_ABSENT:
+	case ST_PTE_READ:
+		fill(st);
+		st->pte_mode = c->state == ST_PTE_READ ? WINDOW_READ : WINDOW_ABSENT;
 		return true;
 	case ST_LOG_GET:
 	case ST_LOG_CLEAR:
@@ -650,8 +659,23 @@ bool state_untouched(const struct state *st)
 	}
 }
 
+/* Anybody who reads memory that he never wrote sees it. */
+static bool zero_page_kept(void)
+{
+	volatile uint64_t *page = mmap(NULL, GUEST_PAGE_SIZE, PROT_READ,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool kept;
+
+	TEST_ASSERT(page != MAP_FAILED, "mmap: %s", strerror(errno));
+	kept = !page[PAGE_OWN_OFF(0) / sizeof(*page)];
+	munmap((void *)page, GUEST_PAGE_SIZE);
+	return kept;
+}
+
 bool state_shared_kept(struct state *st)
 {
+	if (st->cell->state == ST_ZERO_PAGE && !zero_page_kept())
+		return false;
 	return !st->child || end_child(st);
 }
 

@@ -18,6 +18,7 @@ struct state {
 	uint64_t content;	/* what a load must see: the fill stamp, or 0 */
 	uint64_t pfn;		/* for the failure card */
 	uint32_t slot_flags;	/* KVM_MEM_* */
+	uint64_t pte_mode;	/* enum window_mode, of the guest's own PTE */
 	bool no_slot;
 	bool refused;		/* KVM has refused a change of the memslot */
 	bool slot_changes;	/* after it was used */
@@ -60,7 +61,7 @@ void state_map(struct state *st);
 /* After a refused access: is the page as it was, as far as the host can see? */
 bool state_untouched(const struct state *st);
 
-/* After a completed access: does the other process that shared the page have what it had? */
+/* After a completed access: do others that shared the page, or the zero page, have what they had? */
 bool state_shared_kept(struct state *st);
 
 /* Does the state have something that goes wrong and can be mended? */

@@ -11,7 +11,8 @@
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 #define S(n)		(1ull << ST_##n)
 #define R(n)		RES_BIT(RES_##n)
-#define VCPU		(1u << CONS_VCPU)
+#define PTES		(1u << CONS_INVLPG | 1u << CONS_CR3 | 1u << CONS_ROOT | 1u << CONS_UNFLUSHED)
+#define VCPU		(1u << CONS_VCPU | PTES)
 #define PREFAULT	(1u << CONS_PREFAULT)
 #define PFNCACHE	(1u << CONS_PFNCACHE)
 #define WALK		(1u << CONS_WALK)
@@ -45,6 +46,10 @@ const char *const outcome_consumers[NR_CONSUMERS] = {
 	[CONS_WALK] = "walk",
 	[CONS_CLOCK] = "kvmclock",
 	[CONS_STEAL] = "steal-time",
+	[CONS_INVLPG] = "invlpg",
+	[CONS_CR3] = "cr3",
+	[CONS_ROOT] = "root",
+	[CONS_UNFLUSHED] = "unflushed",
 };
 
 const char *const outcome_ops[OP_NR] = { "load", "store", "rmw", "exec" };
@@ -105,6 +110,8 @@ const struct outcome_state_def outcome_states[NR_STATES] = {
 	[ST_SLOT_REFUSED] = { "slot-refused",
 		"KVM has just refused to move the memslot, and to make another one",
 		PS_MAPPED, .alone = true, .needs = P_PRIVATE, .lacks = P_OWN },
+	[ST_SLOT_NEW] = { "slot-new", "the memslot was added after an access",
+		PS_MAPPED, .alone = true, .needs = P_PRIVATE, .lacks = P_OWN },
 	[ST_SLOT_GONE] = { "slot-gone", "the memslot was used, and then deleted",
 		PS_NOSLOT, .alone = true, .needs = P_PRIVATE, .lacks = P_OWN },
 	[ST_SLOT_REPLACED] = { "slot-replaced",
@@ -114,6 +121,10 @@ const struct outcome_state_def outcome_states[NR_STATES] = {
 		PS_MAPPED, .alone = true, .needs = P_GUP | P_ANON, .lacks = P_OWN },
 	[ST_ACROSS] = { "across", "the last page of one huge page, and the first of the next",
 		PS_MAPPED, .alone = true, .needs = P_HUGE },
+	[ST_PTE_ABSENT] = { "pte-absent", "the guest's PTE is absent now", PS_MAPPED,
+		.alone = true, .needs = P_PTES },
+	[ST_PTE_READ] = { "pte-read", "the guest's PTE is read only now", PS_MAPPED,
+		.alone = true, .needs = P_PTES },
 	[ST_LOG_GET] = { "log-get", "dirty logging; KVM_GET_DIRTY_LOG clears",
 		PS_MAPPED, .alone = true, .needs = P_LOG },
 	[ST_LOG_CLEAR] = { "log-clear", "dirty logging; KVM_CLEAR_DIRTY_LOG clears",
@@ -222,6 +233,15 @@ const struct outcome_backing outcome_backings[] = {
 	  P_REMAPPED | P_HANDLER | P_LOG | P_OWN | P_BRIEF },
 	{ "table-logged", "anon", "walk", "private anonymous memory with a page table, dirty logging",
 	  P_GUP | P_DEMAND | P_HANDLER | P_TABLE | P_LOG | P_OWN },
+#define PTE(name, was, props)	{ name, "anon", "ptes", \
+		"private anonymous memory; the guest's PTE was " was, P_GUP | P_DEMAND | P_HANDLER | \
+		P_PRIVATE | P_ANON | P_COW | P_BRIEF | P_PTES | (props) }
+	PTE("pte-other", "of another page", P_PTE_OTHER | P_PTE_WRITE),
+	PTE("pte-other-read", "of another page, read only", P_PTE_OTHER),
+	PTE("pte-read", "read only", 0),
+	PTE("pte-mmio", "of a gfn without a memslot", P_PTE_MMIO | P_PTE_WRITE),
+	PTE("pte-absent", "absent", P_PTE_NONE),
+#undef PTE
 	{ "pfnmap-injected", "pfnmap-fault", "inject",
 	  "VM_PFNMAP by a fault handler, errors injected into the lookup of the PTE",
 	  P_REMAPPED | P_HANDLER | P_INJECT_PTE | P_OWN },
@@ -230,7 +250,7 @@ const struct outcome_backing outcome_backings[] = {
 const unsigned int outcome_nr_backings = ARRAY_LEN(outcome_backings);
 
 #define ACCESSIBLE	(S(PRESENT) | S(ABSENT) | S(NOT_MAPPED) | S(ZERO_PAGE) | S(KSM) | S(COW) | \
-			 S(SLOT_CHANGED) | S(SLOT_REFUSED) | S(SLOT_REPLACED) | \
+			 S(SLOT_CHANGED) | S(SLOT_REFUSED) | S(SLOT_NEW) | S(SLOT_REPLACED) | \
 			 S(SLOT_MOVED) | S(ACROSS) | S(SPLIT) | S(CLEAN) | S(PAGED_OUT))
 #define NONE		(S(NO_SLOT) | S(SLOT_GONE))
 #define BAD_PAGE	(S(POISON) | S(POISON_BLOCKED) | S(POISON_IGNORED) | S(POISON_READ) | \
@@ -255,6 +275,12 @@ const struct outcome_row outcome_rows[] = {
 	  .why = "walk_addr_generic(): no host address is a #PF; the guest asked for it" },
 	{ .consumers = WALK, .allowed = R(UCALL),
 	  .why = "walk_addr_generic() only reads, where accessed and dirty bits are set" },
+
+	/* the guest's own PTE */
+	{ .consumers = PTES, .states = S(PTE_ABSENT), .allowed = R(GUEST),
+	  .why = "FNAME(walk_addr_generic)(): not present, #PF" },
+	{ .consumers = PTES, .states = S(PTE_READ), .ops = WRITES, .allowed = R(GUEST),
+	  .why = "FNAME(walk_addr_generic)(): permission_fault(), #PF; CR0.WP is set" },
 
 	/* guest_memfd: not the host's mapping, but the file has the last word */
 	{ .consumers = VCPU | PREFAULT, .needs = P_GMEM, .allowed = R(UCALL),
@@ -374,8 +400,8 @@ const struct outcome_row outcome_rows[] = {
 		 "handler makes the PTE writable" },
 
 	/* all the rest is memory */
-	{ .states = ACCESSIBLE | S(RO_SLOT) | S(PROT_READ) | S(PROT_READ_ABSENT) | S(RO_PTE) |
-		    S(RO_PTE_UPGRADE), .allowed = R(UCALL),
+	{ .states = ACCESSIBLE | S(PTE_READ) | S(RO_SLOT) | S(PROT_READ) | S(PROT_READ_ABSENT) |
+		    S(RO_PTE) | S(RO_PTE_UPGRADE), .allowed = R(UCALL),
 	  .why = "hva_to_pfn_fast(), hva_to_pfn_slow(), hva_to_pfn_remapped()" },
 };
 
@@ -393,6 +419,24 @@ static bool state_fits(enum outcome_state s, unsigned int props)
 	return (props & d->needs) == d->needs && !(props & d->lacks);
 }
 
+bool outcome_by_pte(enum outcome_consumer c)
+{
+	return 1u << c & PTES;
+}
+
+/* Where the old PTE allowed all that the new one does, the guest has to flush it. */
+static bool pte_cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_state s,
+			  enum access_op op)
+{
+	const uint64_t states = S(PRESENT) | S(ZERO_PAGE) | S(NO_SLOT) | S(RO_SLOT) |
+				S(SLOT_NEW) | S(PTE_ABSENT) | S(PTE_READ);
+
+	if (!(1ull << s & states) || (op != OP_LOAD && op != OP_STORE))
+		return false;
+	return c != CONS_UNFLUSHED || props & P_PTE_NONE ||
+	       (op == OP_STORE && !(props & P_PTE_WRITE));
+}
+
 /*
  * A pre-fault and a walk are always a read, a pfncache always for writing, and it asks neither without
  * waiting nor for page tables.
@@ -404,7 +448,7 @@ static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_
 				S(NO_SLOT) | S(RO_SLOT);
 	const uint64_t series = S(GUP_TIMES) | S(GUP_EVERY) | S(GUP_RANDOM);
 
-	if (!(props & P_TABLE) != (c != CONS_WALK))
+	if (!(props & P_TABLE) != (c != CONS_WALK) || !(props & P_PTES) != !outcome_by_pte(c))
 		return false;
 	switch (c) {
 	case CONS_CLOCK:
@@ -427,6 +471,11 @@ static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_
 							S(ACROSS) | LOGGED));
 	case CONS_NEW_VCPU:
 		return s == ST_VCPU_ENOMEM && op == OP_LOAD;
+	case CONS_INVLPG:
+	case CONS_CR3:
+	case CONS_ROOT:
+	case CONS_UNFLUSHED:
+		return pte_cell_fits(c, props, s, op);
 	case NR_CONSUMERS:
 		break;
 	}

@@ -49,6 +49,11 @@ enum outcome_consumer {
 	CONS_WALK,	/* a vCPU whose page table is in the page, with shadow paging */
 	CONS_CLOCK,	/* KVM_RUN writes the vCPU's clock there, by a gfn_to_pfn_cache */
 	CONS_STEAL,	/* KVM_RUN writes the stolen time there, by a gfn_to_hva_cache */
+	/* shadow paging: an access by a PTE that the guest has just changed; what it flushes it by */
+	CONS_INVLPG,
+	CONS_CR3,
+	CONS_ROOT,	/* CR3, in an address space that shares the page table with another */
+	CONS_UNFLUSHED,	/* nothing: the old PTE allowed less */
 	NR_CONSUMERS
 };
 
@@ -81,6 +86,7 @@ enum outcome_state {
 	ST_RO_SLOT,
 	ST_SLOT_CHANGED,	/* the memslot was deleted and added again just before */
 	ST_SLOT_REFUSED,	/* KVM has just refused to change it */
+	ST_SLOT_NEW,		/* it was added after an access */
 	ST_SLOT_GONE,		/* it was used, and deleted */
 	ST_SLOT_REPLACED,	/* ... and added again over other memory */
 	ST_SLOT_MOVED,		/* ... and moved by one page */
@@ -109,6 +115,8 @@ enum outcome_state {
 	ST_FOLLOW_TWICE,
 	ST_TOPUP_ENOMEM,
 	ST_VCPU_ENOMEM,
+	ST_PTE_ABSENT,		/* the guest's */
+	ST_PTE_READ,
 	ST_LOG_GET,		/* dirty logging: who clears, and is all dirty at first? */
 	ST_LOG_CLEAR,
 	ST_LOG_ALL,
@@ -149,6 +157,12 @@ struct outcome_state_def {
 #define P_GMEM		(1u << 21)	/* guest_memfd: vCPUs get pages of the file */
 #define P_TABLE		(1u << 23)	/* for CONS_WALK */
 #define P_LOG		(1u << 24)	/* for the states of its memslot's dirty log */
+/* The guest's PTE before it was changed; none: read only, of the same page. */
+#define P_PTES		(1u << 25)	/* for CONS_INVLPG and those behind it */
+#define P_PTE_OTHER	(1u << 26)	/* of another page */
+#define P_PTE_MMIO	(1u << 27)	/* of none: where there is no memslot */
+#define P_PTE_NONE	(1u << 28)	/* absent */
+#define P_PTE_WRITE	(1u << 29)	/* not read only */
 #define P_BRIEF		(1u << 22)	/* loads and stores only: the page is like those of others */
 
 /* What kernels differ in; found by probing (probe.c). */
@@ -205,6 +219,9 @@ unsigned int outcome_cells(const char *group, struct outcome_cell *cells);
 
 /* "outcomes/vcpu/anon/poison/load"; @buf has room for OUTCOME_NAME_MAX. Returns @buf. */
 const char *outcome_cell_name(const struct outcome_cell *c, char *buf);
+
+/* Does the guest change the PTE by which it makes its access? */
+bool outcome_by_pte(enum outcome_consumer c);
 
 /**
  * outcome_row - the answer to a cell

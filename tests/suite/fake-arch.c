@@ -115,7 +115,8 @@ const char *arch_can_emulate(void)
 	return "no KVM here";
 }
 
-void arch_window_set(uint64_t pte, uint64_t gva, uint64_t gpa, uint64_t mode) { }
+void arch_pte_set(uint64_t pte, uint64_t gpa, uint64_t mode) { }
+void arch_flush_page(uint64_t gva) { }
 
 uint64_t arch_window_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t pte_gva,
 			   uint64_t gpa)

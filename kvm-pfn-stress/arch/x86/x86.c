@@ -141,21 +141,31 @@ static void guest_page_fault(struct ex_regs *regs)
 
 #define PTE_PRESENT	1ul
 #define PTE_WRITE	2ul
+#define PTE_ACCESSED	0x20ul
 #define PTE_ALL		0x67ul		/* present, writable, user, accessed, dirty */
 #define PTE_ADDR	0xffffffffff000ul
 #define CR0_WP		(1ul << 16)
 
-void arch_window_set(uint64_t pte, uint64_t gva, uint64_t gpa, uint64_t mode)
+void arch_pte_set(uint64_t pte, uint64_t gpa, uint64_t mode)
 {
 	static const uint8_t bits[] = {
 		[WINDOW_WRITE] = PTE_PRESENT | PTE_WRITE,
-		[WINDOW_READ] = PTE_PRESENT,
+		[WINDOW_READ] = PTE_PRESENT | PTE_ACCESSED,
 		[WINDOW_ABSENT] = 0,
 		[WINDOW_USED] = PTE_ALL,
 	};
 
 	__atomic_store_n((uint64_t *)pte, gpa | bits[mode], __ATOMIC_SEQ_CST);
+}
+
+void arch_flush_page(uint64_t gva)
+{
 	asm volatile("invlpg (%0)" : : "r"(gva) : "memory");
+}
+
+void arch_flush_root(uint64_t root)
+{
+	asm volatile("mov %0, %%cr3" : : "r"(root) : "memory");
 }
 
 /* The entry of the guest's page tables for @gva at @at; host memory. */
@@ -214,6 +224,23 @@ uint64_t arch_window_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gv
 	vcpu_sregs_set(vcpu, &s);
 	virt_map(vm, pte_gva, *table_entry(vm, &s, gva, 2) & PTE_ADDR, 1);
 	return pte_gva + (gva >> 12 & 511) * 8;
+}
+
+void arch_roots(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t root[2])
+{
+	struct kvm_sregs s;
+	unsigned int level;
+	uint64_t *entry = &root[1];
+
+	vcpu_sregs_get(vcpu, &s);
+	root[0] = root[1] = s.cr3;
+	for (level = s.cr4 & X86_CR4_LA57 ? 5 : 4; level > 1; level--) {
+		uint64_t copy = addr_gva2gpa(vm, compat_vm_alloc(vm, GUEST_PAGE_SIZE));
+
+		memcpy(addr_gpa2hva(vm, copy), addr_gpa2hva(vm, *entry & PTE_ADDR), GUEST_PAGE_SIZE);
+		*entry = (*entry & ~PTE_ADDR) | copy;
+		entry = (uint64_t *)addr_gpa2hva(vm, copy) + (gva >> (3 + 9 * level) & 511);
+	}
 }
 
 void arch_fill(void *hva, uint64_t stamp)
