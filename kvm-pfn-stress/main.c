@@ -332,7 +332,7 @@ static void report_cell(const struct scenario *sc, const struct outcome_cell *ce
 	char name[OUTCOME_NAME_MAX];
 	struct event e;
 
-	outcome_cell_name(cell, name);
+	outcome_cell_name(sc->name, cell, name);
 	if (v == SKIP)
 		ktap("# %s: skipped: %s", name, c->reason);
 	else if (c->verdict == CELL_FAIL)
@@ -360,7 +360,7 @@ static void report_cells(const struct scenario *sc, struct totals *t)
 
 	if (!sc->outcomes[0] || t->cells == atomic_load(&sh->cells_done))
 		return;
-	outcome_cells(sc->outcomes, cells);
+	outcome_cells(sc->outcomes, sc->consumers[0].name, cells);
 	while (t->cells < atomic_load(&sh->cells_done)) {
 		report_cell(sc, &cells[t->cells], &sh->cell[t->cells]);
 		t->cells++;
@@ -646,7 +646,7 @@ static void end_cell(enum cell_verdict v, const char *text)
 static bool run_cells(const struct scenario *sc, struct totals *t, uint64_t start, uint64_t end,
 		      struct rng *rng)
 {
-	unsigned int nr = outcome_cells(sc->outcomes, NULL);
+	unsigned int nr = outcome_cells(sc->outcomes, sc->consumers[0].name, NULL);
 	bool alive = true;
 
 	while (alive && atomic_load(&sh->cells_done) < nr && !interrupted && now_ns() < end &&
@@ -925,7 +925,7 @@ static void check_exposure(const struct scenario *sc, const struct totals *t, ui
 /* A conformance scenario whose cells were all skipped is skipped. */
 static void count_cells(const struct scenario *sc)
 {
-	unsigned int nr = outcome_cells(sc->outcomes, NULL), i, skipped = 0;
+	unsigned int nr = outcome_cells(sc->outcomes, sc->consumers[0].name, NULL), i, skipped = 0;
 
 	for (i = 0; i < nr; i++)
 		skipped += sh->cell[i].verdict == CELL_SKIP;
@@ -1297,7 +1297,7 @@ int main(int argc, char **argv)
 	begin(&uts);
 	ktap("TAP version 13");
 	for (i = 0; i < opt.nr_names; i++)
-		lines += 1 + outcome_cells(sc[i].outcomes, NULL);
+		lines += 1 + outcome_cells(sc[i].outcomes, sc[i].consumers[0].name, NULL);
 	ktap("1..%u", lines);
 	ktap("# kernel %s, seed %lu", uts.release, opt.seed);
 	resources_unseen(unseen, sizeof(unseen));

@@ -289,10 +289,14 @@ static int check_conformance(struct parser *p)
 {
 	struct scenario *s = p->s;
 
-	if (s->nr_regions || s->nr_consumers || s->nr_access || s->nr_injectors || s->vcpus ||
-	    s->nr_draw || s->weight || s->min_faults || s->min_injections || s->min_hits ||
-	    s->nr_min_counts)
-		return fail(p, "expected no key but 'describe', 'boot' and 'params' beside 'outcomes'");
+	if (s->nr_regions || s->nr_access || s->nr_injectors || s->vcpus || s->nr_draw || s->weight ||
+	    s->min_faults || s->min_injections || s->min_hits || s->nr_min_counts)
+		return fail(p, "expected no key but 'describe', 'consumers', 'boot' and 'params' "
+			    "beside 'outcomes'");
+	if (s->nr_consumers > 1 ||
+	    (s->nr_consumers && !outcome_consumer(s->outcomes, s->consumers[0].name)))
+		return fail(p, "expected one consumer of group '%s' of the outcome table, got '%s'",
+			    s->outcomes, s->consumers[s->nr_consumers - 1].name);
 	return 0;
 }
 

@@ -220,13 +220,14 @@ const char *arch_nested_unsupported(void);
 
 /**
  * arch_nested_setup - make a vCPU able to run a nested guest
- * @run: the scenario, its regions are memslots
+ * @run: the scenario, its regions are memslots; without any yet: they will come at REGION_GPA
  * @vcpu: number of the vCPU, which has not run yet
+ * @l2: what the nested guest runs, with the number of the vCPU
  *
  * Return: gva of what L1 needs: guest_nested.arch.
  */
 struct run;
-uint64_t arch_nested_setup(struct run *run, unsigned int vcpu);
+uint64_t arch_nested_setup(struct run *run, unsigned int vcpu, void (*l2)(uint64_t));
 
 /* Where the vCPU is, in a few words for the failure card. Context: the vCPU's thread. */
 void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len);

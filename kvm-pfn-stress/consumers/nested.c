@@ -74,7 +74,7 @@ static void nested_setup(struct worker *w)
 		ctl_gva(run->ctl)[page] |= GVA_PRIVATE;
 		g->nested.private[g->nested.nr_private++] = page;
 	}
-	g->nested.arch = arch_nested_setup(run, w->id);
+	g->nested.arch = arch_nested_setup(run, w->id, guest_nested);
 	g->nested.block = NO_PAGE;
 	g->window_gva = WINDOW_GVA(w->id);
 }

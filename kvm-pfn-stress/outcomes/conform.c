@@ -100,6 +100,14 @@ static void cell_guest(uint64_t unused)
 	}
 }
 
+/* L1 does nothing but run cell_guest() as L2, and L2 never stops. */
+static void cell_host(uint64_t arch)
+{
+	arch_nested_write(arch, 0);
+	arch_nested_run(arch, 0);
+	GUEST_SYNC(SYNC_TURN);
+}
+
 struct conform {
 	struct run *run;
 	struct worker *w;
@@ -107,6 +115,7 @@ struct conform {
 	struct cell_ctl *ctl;
 	unsigned int caps;
 	timer_t kick;
+	bool nested;		/* the guest that makes the accesses is L2 */
 	bool mapped;		/* the guest has page tables for the test page */
 	uint64_t root[2];	/* arch_roots() */
 	bool xen;		/* xen_enable() */
@@ -451,7 +460,7 @@ static void judge(struct conform *cf, const struct outcome_cell *c, struct state
 		say(res, "MMIO at 0x%lx, not in page 0x%lx", a->first.mmio_gpa, st->r->gpa);
 		broken(cf, c, st, res, ORACLE_OUTCOME, "mmio-address", NULL);
 	} else if (a->first.result == RES_UCALL &&
-		   (c->consumer == CONS_VCPU || outcome_by_pte(c->consumer))) {
+		   (outcome_by_guest(c->consumer) || outcome_by_pte(c->consumer))) {
 		oracle_checked(cf->run, ORACLE_CONTENT, 1);
 		if (!content_right(cf, c, st, val, res)) {
 			broken(cf, c, st, res, ORACLE_CONTENT, "content", word);
@@ -521,6 +530,8 @@ static const char *unsupported(const struct outcome_cell *c)
 		return "KVM_PRE_FAULT_MEMORY is not there (6.11)";
 	if (c->consumer == CONS_PFNCACHE)
 		return xen_unsupported(false);
+	if (c->consumer == CONS_NESTED)
+		return arch_nested_unsupported();
 	return NULL;
 }
 
@@ -713,6 +724,11 @@ static void access_of(struct conform *cf, const struct outcome_cell *c, struct s
 		break;
 	default:
 		guest_access(cf, c->op, st->r->gpa + REGION_GVA_OFFSET + place_of(c->op), val, a);
+		if (a->first.result == RES_UCALL && cf->ctl->status == ACCESS_TRAPPED &&
+		    c->consumer == CONS_NESTED && (c->op != OP_EXEC || st->no_slot)) {
+			a->first.result = RES_GUEST;
+			a->seen = RES_BIT(RES_GUEST);
+		}
 	}
 }
 
@@ -758,7 +774,7 @@ static void logged(struct conform *cf, const struct outcome_cell *c, struct stat
 	struct answer a;
 
 	/* it is mapped, and can be written, before there is a log */
-	if (c->consumer == CONS_VCPU)
+	if (outcome_by_guest(c->consumer))
 		access_of(cf, c, st, val, &a);
 	if (!log_on(&log)) {
 		say(res, "the log is empty at first");
@@ -784,7 +800,7 @@ static void logged(struct conform *cf, const struct outcome_cell *c, struct stat
 
 static bool refused_store(const struct outcome_cell *c)
 {
-	return c->consumer == CONS_VCPU && (c->op == OP_STORE || c->op == OP_RMW) &&
+	return outcome_by_guest(c->consumer) && (c->op == OP_STORE || c->op == OP_RMW) &&
 	       (c->state == ST_PROT_READ || c->state == ST_RO_PTE || c->state == ST_RO_SLOT);
 }
 
@@ -901,7 +917,7 @@ static void add_vm(struct conform *cf)
 {
 	struct run *run = cf->run;
 
-	run->vm = compat_vm_create(1, 512, cell_guest, run->vcpu, NULL);
+	run->vm = compat_vm_create(1, 512, cf->nested ? cell_host : cell_guest, run->vcpu, NULL);
 	arch_vm_setup(run->vm);
 	cf->vcpu = run->vcpu[0];
 	cf->ctl = mmap(NULL, GUEST_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
@@ -911,7 +927,7 @@ static void add_vm(struct conform *cf)
 	virt_map(run->vm, CELL_TABLE_GVA, CTL_GPA, 1);
 	cf->ctl->pte_gva = arch_window_setup(run->vm, cf->vcpu, CELL_WINDOW_GVA, CELL_PTE_GVA, CTL_GPA);
 	arch_roots(run->vm, cf->vcpu, CELL_WINDOW_GVA, cf->root);
-	vcpu_args_set(cf->vcpu, 1, 0ul);
+	vcpu_args_set(cf->vcpu, 1, cf->nested ? arch_nested_setup(run, 0, cell_guest) : 0ul);
 }
 
 static void add_timer(struct conform *cf)
@@ -925,7 +941,7 @@ static void add_timer(struct conform *cf)
 int conform_run(const struct scenario *sc, struct shared *sh)
 {
 	static struct outcome_cell cells[OUTCOME_MAX_CELLS];
-	unsigned int nr = outcome_cells(sc->outcomes, cells), i;
+	unsigned int nr = outcome_cells(sc->outcomes, sc->consumers[0].name, cells), i;
 	struct run *run = calloc(1, sizeof(*run));
 	struct worker w = { .run = run, .ws = &sh->worker[0] };
 	struct conform cf = { .run = run, .w = &w };
@@ -941,6 +957,8 @@ int conform_run(const struct scenario *sc, struct shared *sh)
 	run->ctl = sh->ctl;
 	memset(sh->ctl, 0, sizeof(*sh->ctl));
 	cf.caps = outcome_caps(&sh->caps);
+	cf.nested = !strcmp(sc->consumers[0].name, outcome_consumers[CONS_NESTED]) &&
+		    !arch_nested_unsupported();
 	signals_setup(sh);
 	signals_expect_sigbus(true);
 	rcu_register_thread();
@@ -959,7 +977,7 @@ int conform_run(const struct scenario *sc, struct shared *sh)
 	run_access(&cf, &a);	/* to the first GUEST_SYNC() */
 	for (i = atomic_load(&sh->cells_done); i < nr && !run_stopping(run); i++) {
 		snprintf(mark, sizeof(mark), "kvm-pfn-stress: cell %s\n",
-			 outcome_cell_name(&cells[i], name));
+			 outcome_cell_name(sc->name, &cells[i], name));
 		proc_write("/dev/kmsg", mark);
 		run_cell(&cf, &cells[i], &sh->cell[i]);
 		worker_progress(&w);

@@ -12,7 +12,8 @@
 #define S(n)		(1ull << ST_##n)
 #define R(n)		RES_BIT(RES_##n)
 #define PTES		(1u << CONS_INVLPG | 1u << CONS_CR3 | 1u << CONS_ROOT | 1u << CONS_UNFLUSHED)
-#define VCPU		(1u << CONS_VCPU | PTES)
+#define NESTED		(1u << CONS_NESTED)
+#define VCPU		(1u << CONS_VCPU | NESTED | PTES)
 #define PREFAULT	(1u << CONS_PREFAULT)
 #define PFNCACHE	(1u << CONS_PFNCACHE)
 #define WALK		(1u << CONS_WALK)
@@ -40,6 +41,7 @@ const char *const run_result_names[NR_RESULTS] = {
 
 const char *const outcome_consumers[NR_CONSUMERS] = {
 	[CONS_VCPU] = "vcpu",
+	[CONS_NESTED] = "nested",
 	[CONS_PREFAULT] = "prefault",
 	[CONS_PFNCACHE] = "pfncache",
 	[CONS_NEW_VCPU] = "new-vcpu",
@@ -300,6 +302,8 @@ const struct outcome_row outcome_rows[] = {
 	{ .consumers = TIME, .states = S(SLOT_GONE), .allowed = R(UCALL),
 	  .why = "kvm_gpc_refresh(), kvm_gfn_to_hva_cache_init(): it is not written, and "
 		 "nobody is told" },
+	{ .consumers = NESTED, .states = NONE, .ops = 1u << OP_EXEC, .allowed = R(GUEST),
+	  .why = "handle_emulation_failure(): #UD for a nested guest" },
 	{ .consumers = VCPU, .states = NONE, .ops = 1u << OP_EXEC, .allowed = R(INTERNAL),
 	  .why = "x86_emulate_instruction() can't fetch from MMIO: handle_emulation_failure()" },
 	{ .consumers = VCPU, .states = NONE, .allowed = R(MMIO),
@@ -368,8 +372,9 @@ const struct outcome_row outcome_rows[] = {
 	  .why = "GUP refuses special PTEs; without VM_IO or VM_PFNMAP hva_to_pfn() does not look "
 		 "at the PTE itself" },
 	{ .needs = P_TAIL | P_REMAPPED, .nocaps = C_UNREFCOUNTED, .states = S(PROT_READ),
-	  .ops = WRITES, .allowed = R(EFAULT) | R(MMIO) | R(INTERNAL),
-	  .why = "hva_to_pfn_remapped(): KVM_PFN_ERR_RO_FAULT comes before kvm_try_get_pfn()" },
+	  .ops = WRITES, .allowed = R(EFAULT) | R(MMIO) | R(INTERNAL) | R(GUEST),
+	  .why = "hva_to_pfn_remapped(): KVM_PFN_ERR_RO_FAULT comes before kvm_try_get_pfn(); a "
+		 "nested guest gets #UD, where others stop with an internal error" },
 	{ .needs = P_TAIL | P_REMAPPED, .nocaps = C_UNREFCOUNTED, .allowed = R(EFAULT),
 	  .why = "until 6.12 hva_to_pfn_remapped(): kvm_try_get_pfn() refuses refcount 0" },
 
@@ -381,6 +386,9 @@ const struct outcome_row outcome_rows[] = {
 	  .allowed = R(MMIO),
 	  .why = "hva_to_pfn_remapped(): a PTE that is there and read only is "
 		 "KVM_PFN_ERR_RO_FAULT: emulated, and the emulator takes it for MMIO" },
+	{ .consumers = NESTED, .states = S(PROT_READ), .needs = P_REMAPPED, .ops = 1u << OP_RMW,
+	  .allowed = R(MMIO) | R(GUEST),
+	  .why = "the same; emulator_cmpxchg_emulated() gives up, and a nested guest gets #UD" },
 	{ .consumers = VCPU, .states = S(PROT_READ), .needs = P_REMAPPED, .ops = 1u << OP_RMW,
 	  .allowed = R(MMIO) | R(INTERNAL),
 	  .why = "the same; emulator_cmpxchg_emulated() gives up with X86EMUL_UNHANDLEABLE" },
@@ -391,6 +399,9 @@ const struct outcome_row outcome_rows[] = {
 	  .allowed = R(MMIO) | R(EFAULT),
 	  .why = "hva_to_pfn_remapped(): KVM_PFN_ERR_RO_FAULT, emulated as MMIO; EFAULT if the "
 		 "handler were asked" },
+	{ .consumers = NESTED, .states = S(RO_PTE), .ops = 1u << OP_RMW,
+	  .allowed = R(MMIO) | R(GUEST) | R(EFAULT),
+	  .why = "the same; emulator_cmpxchg_emulated() gives up, and a nested guest gets #UD" },
 	{ .consumers = VCPU, .states = S(RO_PTE), .ops = 1u << OP_RMW,
 	  .allowed = R(MMIO) | R(INTERNAL) | R(EFAULT),
 	  .why = "the same; emulator_cmpxchg_emulated() gives up with X86EMUL_UNHANDLEABLE" },
@@ -409,7 +420,17 @@ const unsigned int outcome_nr_rows = ARRAY_LEN(outcome_rows);
 
 bool outcome_group(const char *group)
 {
-	return outcome_cells(group, NULL);
+	return outcome_cells(group, "", NULL);
+}
+
+bool outcome_consumer(const char *group, const char *by)
+{
+	return *by && outcome_cells(group, by, NULL);
+}
+
+bool outcome_by_guest(enum outcome_consumer c)
+{
+	return c == CONS_VCPU || c == CONS_NESTED;
 }
 
 static bool state_fits(enum outcome_state s, unsigned int props)
@@ -458,6 +479,7 @@ static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_
 	case CONS_WALK:
 		return op == OP_LOAD && 1ull << s & (walked | LOGGED);
 	case CONS_VCPU:
+	case CONS_NESTED:
 		if (1ull << s & LOGGED)
 			return op == OP_STORE || op == OP_RMW;
 		return s != ST_VCPU_ENOMEM && s != ST_ACROSS &&
@@ -482,7 +504,12 @@ static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_
 	return false;
 }
 
-unsigned int outcome_cells(const char *group, struct outcome_cell *cells)
+static bool is_by(const char *by, enum outcome_consumer c)
+{
+	return *by ? !strcmp(by, outcome_consumers[c]) : c != CONS_NESTED;
+}
+
+unsigned int outcome_cells(const char *group, const char *by, struct outcome_cell *cells)
 {
 	unsigned int n = 0, b, c, s, op;
 
@@ -494,7 +521,8 @@ unsigned int outcome_cells(const char *group, struct outcome_cell *cells)
 		for (c = 0; c < NR_CONSUMERS; c++)
 			for (s = 0; s < NR_STATES; s++)
 				for (op = 0; op < OP_NR; op++) {
-					if (!state_fits(s, ob->props) || !cell_fits(c, ob->props, s, op))
+					if (!is_by(by, c) || !state_fits(s, ob->props) ||
+					    !cell_fits(c, ob->props, s, op))
 						continue;
 					if (cells)
 						cells[n] = (struct outcome_cell){ c, ob, s, op };
@@ -504,10 +532,11 @@ unsigned int outcome_cells(const char *group, struct outcome_cell *cells)
 	return n;
 }
 
-const char *outcome_cell_name(const struct outcome_cell *c, char *buf)
+const char *outcome_cell_name(const char *scenario, const struct outcome_cell *c, char *buf)
 {
-	snprintf(buf, OUTCOME_NAME_MAX, "outcomes/%s/%s/%s/%s", outcome_consumers[c->consumer],
-		 c->backing->name, outcome_states[c->state].name, outcome_ops[c->op]);
+	snprintf(buf, OUTCOME_NAME_MAX, "%.*s/%s/%s/%s/%s", (int)strcspn(scenario, "/"), scenario,
+		 outcome_consumers[c->consumer], c->backing->name, outcome_states[c->state].name,
+		 outcome_ops[c->op]);
 	return buf;
 }
 

@@ -43,6 +43,7 @@ extern const char *const run_result_names[NR_RESULTS];
 /* Who makes KVM resolve a gfn. */
 enum outcome_consumer {
 	CONS_VCPU,	/* an access of the guest: KVM_RUN */
+	CONS_NESTED,	/* ... of a nested guest */
 	CONS_PREFAULT,	/* KVM_PRE_FAULT_MEMORY */
 	CONS_PFNCACHE,	/* a gfn_to_pfn_cache is activated: KVM_XEN_VCPU_SET_ATTR */
 	CONS_NEW_VCPU,	/* KVM_CREATE_VCPU, in a VM of its own */
@@ -211,14 +212,28 @@ bool outcome_group(const char *group);
 /**
  * outcome_cells - the cells of a group, in the order in which they run
  * @group: name
+ * @by: consumer: only its cells; "": all but those of nested guests
  * @cells: filled in; room for OUTCOME_MAX_CELLS, or NULL to count
  *
  * Return: how many.
  */
-unsigned int outcome_cells(const char *group, struct outcome_cell *cells);
+unsigned int outcome_cells(const char *group, const char *by, struct outcome_cell *cells);
 
-/* "outcomes/vcpu/anon/poison/load"; @buf has room for OUTCOME_NAME_MAX. Returns @buf. */
-const char *outcome_cell_name(const struct outcome_cell *c, char *buf);
+/**
+ * outcome_cell_name - "outcomes/vcpu/anon/poison/load"
+ * @scenario: in which the cell is; its folder comes first
+ * @c: cell
+ * @buf: room for OUTCOME_NAME_MAX
+ *
+ * Return: @buf.
+ */
+const char *outcome_cell_name(const char *scenario, const struct outcome_cell *c, char *buf);
+
+/* Has the group cells of this consumer? */
+bool outcome_consumer(const char *group, const char *by);
+
+/* An access of a guest by page tables that it leaves alone? */
+bool outcome_by_guest(enum outcome_consumer c);
 
 /* Does the guest change the PTE by which it makes its access? */
 bool outcome_by_pte(enum outcome_consumer c);

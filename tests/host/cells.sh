@@ -28,7 +28,7 @@ for name in dies fail missing skip; do
 done
 export PFN_CONFIGS=$tmp/configs
 
-"$top/tools/outcomes/update.sh" --cells mixedmap >"$tmp/names"
+"$top/tools/outcomes/update.sh" --cells cells/mixedmap >"$tmp/names"
 nr=$(wc -l <"$tmp/names")
 name() { sed -n "$1p" "$tmp/names"; }
 verdicts() { # SCENARIO: how often which verdict

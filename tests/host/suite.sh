@@ -8,7 +8,8 @@ cache=${PFN_CACHE-}
 export PFN_CACHE=${cache:-$top/.cache}	# real sources and libraries, not the fakes of the others
 
 "$top/tools/vm/packages.sh" check lib || exit 1
-out=$PFN_CACHE/tests/suite
+# as in run.sh: trees that share a cache do not share objects
+out=$PFN_CACHE/tests/suite-$(printf %s "$top" | sha256sum | cut -c1-16)
 
 lib_of() { # VERSION: builds the library once
 	"$top/tools/vm/build-lib.sh" "$("$top/tools/vm/fetch-source.sh" "$1" | tail -n 1)" | tail -n 1

@@ -163,7 +163,7 @@ const char *arch_nested_unsupported(void)
 	return "no KVM here";
 }
 
-uint64_t arch_nested_setup(struct run *run, unsigned int vcpu)
+uint64_t arch_nested_setup(struct run *run, unsigned int vcpu, void (*l2)(uint64_t))
 {
 	return 0;
 }

@@ -30,12 +30,12 @@ static void names_are_unique_and_plain(void **state)
 
 	(void)state;
 	for (unsigned int g = 0; g < nr_groups; g++) {
-		unsigned int nr = outcome_cells(groups[g], NULL);
+		unsigned int nr = outcome_cells(groups[g], "", NULL);
 
 		assert_in_range(nr, 1, OUTCOME_MAX_CELLS);
-		assert_int_equal(outcome_cells(groups[g], cells), nr);
+		assert_int_equal(outcome_cells(groups[g], "", cells), nr);
 		for (unsigned int i = 0; i < nr; i++) {
-			outcome_cell_name(&cells[i], names[n]);
+			outcome_cell_name("outcomes/all", &cells[i], names[n]);
 			assert_int_equal(strspn(names[n], "abcdefghijklmnopqrstuvwxyz0123456789-/"),
 					 strlen(names[n]));
 			for (unsigned int k = 0; k < n; k++)
@@ -52,8 +52,8 @@ static void every_cell_has_an_answer(void **state)
 	struct outcome_cell cells[OUTCOME_MAX_CELLS];
 
 	(void)state;
-	for (unsigned int g = 0; g < nr_groups; g++) {
-		unsigned int nr = outcome_cells(groups[g], cells);
+	for (unsigned int g = 0; g < 2 * nr_groups; g++) {
+		unsigned int nr = outcome_cells(groups[g / 2], g & 1 ? "nested" : "", cells);
 
 		for (unsigned int i = 0; i < nr; i++)
 			for (unsigned int caps = 0; caps < 1 << NR_CAPS; caps++) {
@@ -62,7 +62,7 @@ static void every_cell_has_an_answer(void **state)
 
 				if (!row || !row->allowed || !row->why)
 					fail_msg("no answer: %s",
-						 outcome_cell_name(&cells[i], name));
+						 outcome_cell_name("outcomes/all", &cells[i], name));
 			}
 	}
 }
@@ -75,8 +75,8 @@ static void every_row_is_used(void **state)
 
 	(void)state;
 	assert_true(outcome_nr_rows <= 256);
-	for (unsigned int g = 0; g < nr_groups; g++) {
-		unsigned int nr = outcome_cells(groups[g], cells);
+	for (unsigned int g = 0; g < 2 * nr_groups; g++) {
+		unsigned int nr = outcome_cells(groups[g / 2], g & 1 ? "nested" : "", cells);
 
 		for (unsigned int i = 0; i < nr; i++)
 			for (unsigned int caps = 0; caps < 1 << NR_CAPS; caps++)

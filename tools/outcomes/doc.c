@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The outcome table for people: prints docs/outcomes.md but for intro and notes. With --cells
- * GROUP: the names of the group's cells.
+ * FOLDER/GROUP: the names of the group's cells in a scenario of that folder.
  */
 #include <stdio.h>
 #include <string.h>
@@ -107,7 +107,7 @@ static void print_answer(const struct outcome_cell *c)
 static void print_cells(const char *group)
 {
 	static struct outcome_cell cells[OUTCOME_MAX_CELLS];
-	unsigned int nr = outcome_cells(group, cells), i, first;
+	unsigned int nr = outcome_cells(group, "", cells), i, first;
 
 	printf("\n### outcomes/%s: %u cells\n", group, nr);
 	for (i = 0; i < nr;) {
@@ -149,7 +149,7 @@ static void print_document(void)
 
 	for (i = 0; i < outcome_nr_backings; i++)
 		if (is_first_of_group(i))
-			total += outcome_cells(outcome_backings[i].group, NULL);
+			total += outcome_cells(outcome_backings[i].group, "", NULL);
 	printf("## States\n\n| state | the page | under stress |\n| --- | --- | --- |\n");
 	for (i = 0; i < NR_STATES; i++)
 		printf("| %s | %s | %s |\n", outcome_states[i].name, outcome_states[i].describe,
@@ -170,9 +170,11 @@ int main(int argc, char **argv)
 	unsigned int i, nr;
 
 	if (argc == 3 && !strcmp(argv[1], "--cells")) {
-		nr = outcome_cells(argv[2], cells);
+		const char *group = strchr(argv[2], '/');
+
+		nr = group ? outcome_cells(group + 1, "", cells) : 0;
 		for (i = 0; i < nr; i++)
-			printf("%s\n", outcome_cell_name(&cells[i], name));
+			printf("%s\n", outcome_cell_name(argv[2], &cells[i], name));
 		return !nr;
 	}
 	print_document();

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# update.sh [-|--cells GROUP]   write docs/outcomes.md; "-" prints it instead, --cells the names of cells
+# update.sh [-|--cells FOLDER/GROUP]   write docs/outcomes.md; "-" prints it instead, --cells the names of cells
 
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)

@@ -28,13 +28,14 @@ static void add_cell(json_t *list, const char *name)
 void cells_reset(struct srun *s)
 {
 	static struct outcome_cell cells[OUTCOME_MAX_CELLS];
-	unsigned int nr = s->cells ? 0 : outcome_cells(s->conf.outcomes, cells);
+	unsigned int nr = s->cells ? 0 : outcome_cells(s->conf.outcomes, s->conf.consumers[0].name,
+						       cells);
 	char name[OUTCOME_NAME_MAX];
 	json_t *list = json_array(), *cell;
 	size_t i;
 
 	for (i = 0; i < nr; i++)
-		add_cell(list, outcome_cell_name(&cells[i], name));
+		add_cell(list, outcome_cell_name(s->conf.name, &cells[i], name));
 	json_array_foreach(s->cells, i, cell)
 		add_cell(list, get_text(cell, "name"));
 	json_decref(s->cells);

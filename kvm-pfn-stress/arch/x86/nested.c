@@ -100,10 +100,10 @@ asm(".pushsection .text\n"
 	"x86_yield_trapped:\n"
 	"	mov	$2, %eax\n"
 	"	jmp	2b\n"
-	/* x86_l2_resume returns to here the first time, with the vCPU's number in rbx */
+	/* x86_l2_resume returns to here the first time, with the vCPU's number and what to run */
 	"x86_l2_start:\n"
 	"	mov	%rbx, %rdi\n"
-	"	call	guest_nested\n"
+	"	call	*%rbp\n"
 	"	ud2\n"
 	".popsection\n");
 
@@ -266,6 +266,9 @@ static uint64_t npt_build(struct run *run, struct npt *npt)
 	for (gpa = 0; gpa < 4ul << 30; gpa += 2ul << 20)
 		if (gpa != WINDOW_GPA)
 			*npt_entry(npt, gpa, 2) = gpa | NPT_FLAGS | NPT_LARGE;
+	if (!run->nr_regions)
+		for (gpa = REGION_GPA; gpa < REGION_GPA + (1ul << 30); gpa += 2ul << 20)
+			*npt_entry(npt, gpa, 2) = gpa | NPT_FLAGS | NPT_LARGE;
 	for (i = 0; i < run->nr_regions; i++) {
 		npt_map_region(npt, run->region[i], 0);
 		if (run->region[i]->ops->alias)
@@ -317,17 +320,18 @@ static void vmcb_build(struct kvm_vcpu *vcpu, struct vmcb *vmcb, uint64_t ncr3)
 }
 
 /* What x86_l2_resume takes from the stack the first time. */
-static uint64_t first_stack(struct kvm_vm *vm, unsigned int id)
+static uint64_t first_stack(struct kvm_vm *vm, unsigned int id, void (*l2)(uint64_t))
 {
 	uint64_t stack = compat_vm_alloc(vm, STACK_PAGES * GUEST_PAGE_SIZE);
 	uint64_t *top = addr_gva2hva(vm, stack + (STACK_PAGES - 1) * GUEST_PAGE_SIZE);
 
 	top[511 - 1] = (uint64_t)x86_l2_start;
 	top[511 - 2] = id;
+	top[511 - 3] = (uint64_t)l2;
 	return stack + STACK_PAGES * GUEST_PAGE_SIZE - 8 * 8;
 }
 
-uint64_t arch_nested_setup(struct run *run, unsigned int id)
+uint64_t arch_nested_setup(struct run *run, unsigned int id, void (*l2)(uint64_t))
 {
 	uint64_t gva = compat_vm_alloc(run->vm, sizeof(struct nested)), hsave;
 	struct kvm_vcpu *vcpu = run->vcpu[id];
@@ -348,7 +352,7 @@ uint64_t arch_nested_setup(struct run *run, unsigned int id)
 	n->block = compat_vm_alloc(run->vm, GUEST_PAGE_SIZE);
 	n->block_gpa = addr_gva2gpa(run->vm, n->block);
 	n->window = npt_build(run, &npt);
-	n->l2_rsp = first_stack(run->vm, id);
+	n->l2_rsp = first_stack(run->vm, id, l2);
 	virt_map(run->vm, WINDOW_GVA(id), WINDOW_GPA, 1);
 	vmcb_build(vcpu, addr_gva2hva(run->vm, gva + GUEST_PAGE_SIZE), npt.root);
 	return gva;
