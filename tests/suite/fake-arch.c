@@ -118,6 +118,10 @@ const char *arch_can_emulate(void)
 void arch_pte_set(uint64_t pte, uint64_t gpa, uint64_t mode) { }
 void arch_flush_page(uint64_t gva) { }
 
+void arch_flush_root(uint64_t root) { }
+
+void arch_roots(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t root[2]) { }
+
 uint64_t arch_window_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t pte_gva,
 			   uint64_t gpa)
 {
