@@ -130,11 +130,33 @@ static void ring_turn(struct worker *w)
 	pthread_mutex_unlock(&harvesting);
 }
 
+static bool is_full(const struct run_outcome *o)
+{
+	return o->result == RES_EXIT && o->exit_reason == KVM_EXIT_DIRTY_RING_FULL;
+}
+
+/* Before it is reset the guest must not go on: kvm_dirty_ring_check_request(). Holds harvesting. */
+static void still_full(struct worker *w)
+{
+	struct run_outcome o;
+	struct failure f = { .rule = "ring-full-ignored", .op = "dirty-ring" };
+
+	vcpu_enter(w->run->vcpu[w->id], &o);
+	oracle_checked(w->run, ORACLE_OUTCOME, 1);
+	if (is_full(&o) || o.result == RES_KICK)
+		return;
+	snprintf(f.thread, sizeof(f.thread), "%s", w->ws->name);
+	snprintf(f.expected, sizeof(f.expected), "KVM_EXIT_DIRTY_RING_FULL again");
+	snprintf(f.got, sizeof(f.got), "%s (exit_reason %u)", run_result_names[o.result], o.exit_reason);
+	fail(w->run->sh, ORACLE_OUTCOME, &f, NULL);
+}
+
 static bool ring_exit(struct worker *w, const struct run_outcome *o)
 {
-	if (o->result != RES_EXIT || o->exit_reason != KVM_EXIT_DIRTY_RING_FULL)
+	if (!is_full(o))
 		return false;
 	pthread_mutex_lock(&harvesting);
+	still_full(w);
 	count(w->run->sh, "dirty-ring", "full", 1);
 	harvest(w);
 	atomic_store(&lazy, false);

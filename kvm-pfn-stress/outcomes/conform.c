@@ -56,6 +56,7 @@
 struct cell_ctl {
 	uint64_t op, gva;	/* what to do next, */
 	uint64_t val;		/* and what to store over 0 */
+	uint64_t emulated;	/* KVM is to do it */
 	uint64_t status, value;	/* enum access_status, and what was loaded */
 	struct cell_pte {
 		uint64_t set;		/* change it before the access */
@@ -84,10 +85,11 @@ static void cell_guest(uint64_t unused)
 			arch_flush_root(c->pte.root);
 		switch (c->op) {
 		case OP_STORE:
-			st = arch_store(c->gva, c->val);
+			st = c->emulated ? arch_emul_store(c->gva, c->val) : arch_store(c->gva, c->val);
 			break;
 		case OP_RMW:
-			st = arch_rmw(c->gva, 0, c->val, &value);
+			st = c->emulated ? arch_emul_rmw(c->gva, 0, c->val, &value) :
+					   arch_rmw(c->gva, 0, c->val, &value);
 			break;
 		case OP_EXEC:
 			st = arch_exec(c->gva, &value);
@@ -116,6 +118,7 @@ struct conform {
 	unsigned int caps;
 	timer_t kick;
 	bool nested;		/* the guest that makes the accesses is L2 */
+	uint32_t fetched;	/* entries of its dirty ring */
 	bool mapped;		/* the guest has page tables for the test page */
 	uint64_t root[2];	/* arch_roots() */
 	bool xen;		/* xen_enable() */
@@ -532,6 +535,8 @@ static const char *unsupported(const struct outcome_cell *c)
 		return xen_unsupported(false);
 	if (c->consumer == CONS_NESTED)
 		return arch_nested_unsupported();
+	if (c->consumer == CONS_EMULATED)
+		return arch_can_emulate();
 	return NULL;
 }
 
@@ -698,6 +703,10 @@ static void access_of(struct conform *cf, const struct outcome_cell *c, struct s
 			pre_fault_across(cf, st, a);
 		else
 			pre_fault(cf, st->r->gpa, GUEST_PAGE_SIZE, a);
+		/* what was mapped before anybody asked for it */
+		if (a->first.result == RES_UCALL && c->backing->props & P_LOG)
+			guest_access(cf, OP_STORE, st->r->gpa + REGION_GVA_OFFSET + place_of(OP_STORE),
+				     val, a);
 		break;
 	case CONS_PFNCACHE:
 		pfncache(cf, st->r->gpa, a);
@@ -723,7 +732,9 @@ static void access_of(struct conform *cf, const struct outcome_cell *c, struct s
 		pte_access(cf, c, st, val, a);
 		break;
 	default:
+		cf->ctl->emulated = c->consumer == CONS_EMULATED;
 		guest_access(cf, c->op, st->r->gpa + REGION_GVA_OFFSET + place_of(c->op), val, a);
+		cf->ctl->emulated = 0;
 		if (a->first.result == RES_UCALL && cf->ctl->status == ACCESS_TRAPPED &&
 		    c->consumer == CONS_NESTED && (c->op != OP_EXEC || st->no_slot)) {
 			a->first.result = RES_GUEST;
@@ -768,14 +779,18 @@ static void change_slot(struct conform *cf, const struct outcome_cell *c, struct
 static void logged(struct conform *cf, const struct outcome_cell *c, struct state *st,
 		   const struct outcome_row *row, uint64_t val, struct cell_result *res)
 {
-	struct log log = { .r = st->r, .how = c->state };
-	/* KVM keeps what it found in a page table: there is nothing to be written a second time */
-	unsigned int rounds = c->consumer == CONS_WALK ? 1 : LOG_ROUNDS, i;
+	struct log log = { .r = st->r, .vcpu = cf->vcpu, .fetched = &cf->fetched, .how = c->state };
+	/* what is mapped is mapped, and what KVM found in a page table it keeps */
+	bool once = c->consumer == CONS_WALK || c->consumer == CONS_PREFAULT;
+	unsigned int rounds = once ? 1 : LOG_ROUNDS, i;
+	long long huge = huge_mappings(), most = 0;
 	struct answer a;
 
 	/* it is mapped, and can be written, before there is a log */
-	if (outcome_by_guest(c->consumer))
+	if (outcome_by_guest(c->consumer)) {
 		access_of(cf, c, st, val, &a);
+		most = huge_mappings();
+	}
 	if (!log_on(&log)) {
 		say(res, "the log is empty at first");
 		broken(cf, c, st, res, ORACLE_DIRTY_LOG, "not-all-dirty", NULL);
@@ -792,8 +807,20 @@ static void logged(struct conform *cf, const struct outcome_cell *c, struct stat
 			broken(cf, c, st, res, ORACLE_DIRTY_LOG, "page-missing", NULL);
 		}
 		log_clear(&log);
+		if (log_has_page(&log) && res->verdict != CELL_FAIL) {
+			say(res, "the log has it again, and nobody wrote");
+			broken(cf, c, st, res, ORACLE_DIRTY_LOG, "not-cleared", NULL);
+		}
 	}
 	log_off(&log);
+	if (most > huge && res->verdict != CELL_FAIL) {
+		guest_access(cf, OP_LOAD, st->r->gpa + REGION_GVA_OFFSET + PAGE_FILL_OFF, 0, &a);
+		oracle_checked(cf->run, ORACLE_LEVEL, 1);
+		if (huge_mappings() <= huge) {
+			say(res, "small pages, where there was a huge one before the log");
+			broken(cf, c, st, res, ORACLE_LEVEL, "not-huge-again", NULL);
+		}
+	}
 	if (res->verdict != CELL_FAIL)
 		say(res, "completes");
 }
@@ -913,13 +940,16 @@ static void run_cell(struct conform *cf, const struct outcome_cell *c, struct ce
 		skip(res, "nothing was checked");
 }
 
-static void add_vm(struct conform *cf)
+static void add_vm(struct conform *cf, bool ring)
 {
 	struct run *run = cf->run;
 
-	run->vm = compat_vm_create(1, 512, cf->nested ? cell_host : cell_guest, run->vcpu, NULL);
+	run->vm = compat_vm_create(1, 512, cf->nested ? cell_host : cell_guest, run->vcpu,
+				   ring ? log_ring : NULL);
 	arch_vm_setup(run->vm);
 	cf->vcpu = run->vcpu[0];
+	if (ring)
+		vcpu_map_dirty_ring(cf->vcpu);
 	cf->ctl = mmap(NULL, GUEST_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		       -1, 0);
 	vm_set_user_memory_region(run->vm, CELL_CTL_SLOT, 0, CTL_GPA, GUEST_PAGE_SIZE, cf->ctl);
@@ -968,7 +998,7 @@ int conform_run(const struct scenario *sc, struct shared *sh)
 	w.ws->is_vcpu = true;
 	snprintf(w.ws->name, sizeof(w.ws->name), "vcpu0");
 	atomic_store(&w.ws->tid, syscall(SYS_gettid));
-	add_vm(&cf);
+	add_vm(&cf, cells[0].backing->props & P_RING);
 	add_timer(&cf);
 	atomic_store(&w.ws->phase, W_BUSY);
 	atomic_store(&sh->nr_workers, 1);

@@ -12,6 +12,8 @@
 
 struct log {
 	struct region *r;		/* one memslot, which is there */
+	struct kvm_vcpu *vcpu;		/* whose dirty ring it is */
+	uint32_t *fetched;		/* entries taken from that ring */
 	enum outcome_state how;		/* ST_LOG_* */
 	unsigned long *bitmap;
 	unsigned int pages;
@@ -19,7 +21,7 @@ struct log {
 
 /**
  * log_on - switch logging on
- * @l: r and how are set
+ * @l: r, vcpu, fetched and how are set
  *
  * The log is clear then. Ends the process by TEST_ASSERT when it can't be done.
  *
@@ -33,6 +35,10 @@ bool log_has_page(struct log *l);
 
 /* Whatever has been read is clear and protected again. */
 void log_clear(struct log *l);
+
+/* A VM's dirty rings, before it has vCPUs; their size in bytes. */
+#define LOG_RING_BYTES	16384
+void log_ring(struct kvm_vm *vm);
 
 void log_off(struct log *l);
 

@@ -549,6 +549,7 @@ bool state_enter(struct state *st)
 	case ST_LOG_GET:
 	case ST_LOG_CLEAR:
 	case ST_LOG_ALL:
+	case ST_LOG_RING:
 		fill(st);
 		return true;
 	case ST_RO_SLOT:

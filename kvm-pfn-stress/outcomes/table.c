@@ -13,12 +13,13 @@
 #define R(n)		RES_BIT(RES_##n)
 #define PTES		(1u << CONS_INVLPG | 1u << CONS_CR3 | 1u << CONS_ROOT | 1u << CONS_UNFLUSHED)
 #define NESTED		(1u << CONS_NESTED)
-#define VCPU		(1u << CONS_VCPU | NESTED | PTES)
+#define EMULATED	(1u << CONS_EMULATED)
+#define VCPU		(1u << CONS_VCPU | NESTED | EMULATED | PTES)
 #define PREFAULT	(1u << CONS_PREFAULT)
 #define PFNCACHE	(1u << CONS_PFNCACHE)
 #define WALK		(1u << CONS_WALK)
 #define TIME		(1u << CONS_CLOCK | 1u << CONS_STEAL)
-#define LOGGED		(S(LOG_GET) | S(LOG_CLEAR) | S(LOG_ALL))
+#define LOGGED		(S(LOG_GET) | S(LOG_CLEAR) | S(LOG_ALL) | S(LOG_RING))
 #define WRITES		(1u << OP_STORE | 1u << OP_RMW)
 
 const char *const run_result_names[NR_RESULTS] = {
@@ -42,6 +43,7 @@ const char *const run_result_names[NR_RESULTS] = {
 const char *const outcome_consumers[NR_CONSUMERS] = {
 	[CONS_VCPU] = "vcpu",
 	[CONS_NESTED] = "nested",
+	[CONS_EMULATED] = "emulated",
 	[CONS_PREFAULT] = "prefault",
 	[CONS_PFNCACHE] = "pfncache",
 	[CONS_NEW_VCPU] = "new-vcpu",
@@ -128,11 +130,13 @@ const struct outcome_state_def outcome_states[NR_STATES] = {
 	[ST_PTE_READ] = { "pte-read", "the guest's PTE is read only now", PS_MAPPED,
 		.alone = true, .needs = P_PTES },
 	[ST_LOG_GET] = { "log-get", "dirty logging; KVM_GET_DIRTY_LOG clears",
-		PS_MAPPED, .alone = true, .needs = P_LOG },
+		PS_MAPPED, .alone = true, .needs = P_LOG, .lacks = P_RING },
 	[ST_LOG_CLEAR] = { "log-clear", "dirty logging; KVM_CLEAR_DIRTY_LOG clears",
-		PS_MAPPED, .alone = true, .needs = P_LOG },
+		PS_MAPPED, .alone = true, .needs = P_LOG, .lacks = P_RING },
 	[ST_LOG_ALL] = { "log-all", "... and all pages are dirty at first",
-		PS_MAPPED, .alone = true, .needs = P_LOG },
+		PS_MAPPED, .alone = true, .needs = P_LOG, .lacks = P_RING },
+	[ST_LOG_RING] = { "log-ring", "dirty logging; KVM_RESET_DIRTY_RINGS clears",
+		PS_MAPPED, .alone = true, .needs = P_LOG | P_RING },
 #define INJECTED(n, d, ps, p)	{ n, d, ps, .alone = true, .needs = p }
 	[ST_HANDLER_SIGBUS] = INJECTED("handler-sigbus",
 			"the driver's fault handler gives VM_FAULT_SIGBUS", PS_HOLE, P_SCRIPT),
@@ -233,6 +237,13 @@ const struct outcome_backing outcome_backings[] = {
 	  P_GUP | P_DEMAND | P_HANDLER | P_LOG | P_OWN | P_BRIEF },
 	{ "pfnmap-logged", "pfnmap-fault", "logged", "VM_PFNMAP by a fault handler, dirty logging",
 	  P_REMAPPED | P_HANDLER | P_LOG | P_OWN | P_BRIEF },
+#define RINGED(plugin, describe, props) \
+	{ plugin "-ring", plugin, "ring", describe ", dirty ring", \
+	  P_HANDLER | P_LOG | P_RING | P_OWN | P_BRIEF | (props) }
+	RINGED("anon", "private anonymous memory", P_GUP | P_DEMAND),
+	RINGED("thp", "transparent huge pages", P_GUP | P_DEMAND),
+	RINGED("pfnmap-fault", "VM_PFNMAP by a fault handler", P_REMAPPED),
+#undef RINGED
 	{ "table-logged", "anon", "walk", "private anonymous memory with a page table, dirty logging",
 	  P_GUP | P_DEMAND | P_HANDLER | P_TABLE | P_LOG | P_OWN },
 #define PTE(name, was, props)	{ name, "anon", "ptes", \
@@ -243,6 +254,7 @@ const struct outcome_backing outcome_backings[] = {
 	PTE("pte-read", "read only", 0),
 	PTE("pte-mmio", "of a gfn without a memslot", P_PTE_MMIO | P_PTE_WRITE),
 	PTE("pte-absent", "absent", P_PTE_NONE),
+	PTE("pte-read-logged", "read only, dirty logging", P_LOG | P_OWN),
 #undef PTE
 	{ "pfnmap-injected", "pfnmap-fault", "inject",
 	  "VM_PFNMAP by a fault handler, errors injected into the lookup of the PTE",
@@ -430,7 +442,7 @@ bool outcome_consumer(const char *group, const char *by)
 
 bool outcome_by_guest(enum outcome_consumer c)
 {
-	return c == CONS_VCPU || c == CONS_NESTED;
+	return c == CONS_VCPU || c == CONS_NESTED || c == CONS_EMULATED;
 }
 
 static bool state_fits(enum outcome_state s, unsigned int props)
@@ -452,7 +464,9 @@ static bool pte_cell_fits(enum outcome_consumer c, unsigned int props, enum outc
 	const uint64_t states = S(PRESENT) | S(ZERO_PAGE) | S(NO_SLOT) | S(RO_SLOT) |
 				S(SLOT_NEW) | S(PTE_ABSENT) | S(PTE_READ);
 
-	if (!(1ull << s & states) || (op != OP_LOAD && op != OP_STORE))
+	if (1ull << s & LOGGED)
+		return op == OP_STORE;
+	if (!(1ull << s & states) || (props & P_LOG) || (op != OP_LOAD && op != OP_STORE))
 		return false;
 	return c != CONS_UNFLUSHED || props & P_PTE_NONE ||
 	       (op == OP_STORE && !(props & P_PTE_WRITE));
@@ -468,6 +482,8 @@ static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_
 	const uint64_t walked = S(PRESENT) | S(PROT_READ) | S(HOLE) | S(PROT_NONE) | S(POISON) |
 				S(NO_SLOT) | S(RO_SLOT);
 	const uint64_t series = S(GUP_TIMES) | S(GUP_EVERY) | S(GUP_RANDOM);
+	const uint64_t emulated = S(PRESENT) | S(ABSENT) | S(ZERO_PAGE) | S(KSM) | S(COW) |
+				  S(NO_SLOT) | S(RO_SLOT);
 
 	if (!(props & P_TABLE) != (c != CONS_WALK) || !(props & P_PTES) != !outcome_by_pte(c))
 		return false;
@@ -484,9 +500,10 @@ static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_
 			return op == OP_STORE || op == OP_RMW;
 		return s != ST_VCPU_ENOMEM && s != ST_ACROSS &&
 		       (!(props & P_BRIEF) || op == OP_LOAD || op == OP_STORE);
+	case CONS_EMULATED:
+		return 1ull << s & (emulated | LOGGED) && (op == OP_STORE || op == OP_RMW);
 	case CONS_PREFAULT:
-		return op == OP_LOAD && !(1ull << s & (series | LOGGED | S(VCPU_ENOMEM) |
-						       S(SLOT_MOVED)));
+		return op == OP_LOAD && !(1ull << s & (series | S(VCPU_ENOMEM) | S(SLOT_MOVED)));
 	case CONS_PFNCACHE:
 		return op == OP_STORE && !(1ull << s & (series | S(GUP_NOWAIT_0) | S(TOPUP_ENOMEM) |
 							S(VCPU_ENOMEM) | S(SLOT_CHANGED) |
@@ -506,7 +523,7 @@ static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_
 
 static bool is_by(const char *by, enum outcome_consumer c)
 {
-	return *by ? !strcmp(by, outcome_consumers[c]) : c != CONS_NESTED;
+	return *by ? !strcmp(by, outcome_consumers[c]) : c != CONS_NESTED && c != CONS_EMULATED;
 }
 
 unsigned int outcome_cells(const char *group, const char *by, struct outcome_cell *cells)

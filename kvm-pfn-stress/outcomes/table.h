@@ -44,6 +44,7 @@ extern const char *const run_result_names[NR_RESULTS];
 enum outcome_consumer {
 	CONS_VCPU,	/* an access of the guest: KVM_RUN */
 	CONS_NESTED,	/* ... of a nested guest */
+	CONS_EMULATED,	/* ... that KVM emulates */
 	CONS_PREFAULT,	/* KVM_PRE_FAULT_MEMORY */
 	CONS_PFNCACHE,	/* a gfn_to_pfn_cache is activated: KVM_XEN_VCPU_SET_ATTR */
 	CONS_NEW_VCPU,	/* KVM_CREATE_VCPU, in a VM of its own */
@@ -121,6 +122,7 @@ enum outcome_state {
 	ST_LOG_GET,		/* dirty logging: who clears, and is all dirty at first? */
 	ST_LOG_CLEAR,
 	ST_LOG_ALL,
+	ST_LOG_RING,		/* a dirty ring */
 	NR_STATES
 };
 
@@ -164,6 +166,7 @@ struct outcome_state_def {
 #define P_PTE_MMIO	(1u << 27)	/* of none: where there is no memslot */
 #define P_PTE_NONE	(1u << 28)	/* absent */
 #define P_PTE_WRITE	(1u << 29)	/* not read only */
+#define P_RING		(1u << 30)	/* in a VM with dirty rings */
 #define P_BRIEF		(1u << 22)	/* loads and stores only: the page is like those of others */
 
 /* What kernels differ in; found by probing (probe.c). */
@@ -203,7 +206,7 @@ extern const unsigned int outcome_nr_backings;
 extern const struct outcome_row outcome_rows[];
 extern const unsigned int outcome_nr_rows;
 
-#define OUTCOME_MAX_CELLS	256	/* of one group */
+#define OUTCOME_MAX_CELLS	512	/* of one group */
 #define OUTCOME_NAME_MAX	96
 
 /* Is there a group of this name? */
@@ -212,7 +215,7 @@ bool outcome_group(const char *group);
 /**
  * outcome_cells - the cells of a group, in the order in which they run
  * @group: name
- * @by: consumer: only its cells; "": all but those of nested guests
+ * @by: consumer: only its cells; "": all but those of nested guests, and of what is emulated
  * @cells: filled in; room for OUTCOME_MAX_CELLS, or NULL to count
  *
  * Return: how many.
@@ -232,7 +235,7 @@ const char *outcome_cell_name(const char *scenario, const struct outcome_cell *c
 /* Has the group cells of this consumer? */
 bool outcome_consumer(const char *group, const char *by);
 
-/* An access of a guest by page tables that it leaves alone? */
+/* An access of a guest, by page tables that it leaves alone? */
 bool outcome_by_guest(enum outcome_consumer c);
 
 /* Does the guest change the PTE by which it makes its access? */

@@ -28,7 +28,8 @@ for name in dies fail missing skip; do
 done
 export PFN_CONFIGS=$tmp/configs
 
-"$top/tools/outcomes/update.sh" --cells cells/mixedmap >"$tmp/names"
+export FAKE_CELLS=$tmp/names # for tests/fake/qemu/qemu
+"$top/tools/outcomes/update.sh" --cells cells/mixedmap >"$FAKE_CELLS"
 nr=$(wc -l <"$tmp/names")
 name() { sed -n "$1p" "$tmp/names"; }
 verdicts() { # SCENARIO: how often which verdict
