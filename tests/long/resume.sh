@@ -57,7 +57,7 @@ cat "$base" "$tmp/ov" >"$tmp/initrd"
 boot() { # NAME: the console in $tmp/NAME, what is on the disk in $tmp/NAME.d
 	timeout 300 "$qemu" -nodefaults -no-user-config -no-reboot -display none \
 		-M q35 -accel tcg,thread=multi -cpu max -smp 3 -m 4G -kernel "$dir/vmlinuz" -initrd "$tmp/initrd" \
-		-append 'console=ttyS0 panic=-1 slab_nomerge' -chardev "file,id=con,path=$tmp/$1" -serial chardev:con \
+		-append 'console=ttyS0 panic=-1 slab_nomerge no_timer_check' -chardev "file,id=con,path=$tmp/$1" -serial chardev:con \
 		-device virtio-serial-pci -chardev "file,id=res,path=$tmp/port" \
 		-device virtserialport,chardev=res,name=org.kvm-pfn-stress.results \
 		-drive "file=$tmp/disk,format=raw,if=none,id=disk" -device virtio-blk-pci,drive=disk </dev/null

@@ -26,7 +26,7 @@ selftest() { # KERNEL ARGUMENT...: output in $tmp/out, kernel log in $tmp/consol
 	rm -f "$tmp/out" "$tmp/console"
 	timeout 300 "$qemu" -nodefaults -no-user-config -no-reboot -display none \
 		-M q35 -accel tcg,thread=multi -cpu max -smp 3 -m 2G -kernel "$dir/vmlinuz" -initrd "$tmp/initrd" \
-		-append 'console=ttyS0 panic=-1 slab_nomerge' -chardev "file,id=con,path=$tmp/console" -serial chardev:con \
+		-append 'console=ttyS0 panic=-1 slab_nomerge no_timer_check' -chardev "file,id=con,path=$tmp/console" -serial chardev:con \
 		-device virtio-serial-pci -chardev "file,id=res,path=$tmp/out" \
 		-device virtserialport,chardev=res,name=org.kvm-pfn-stress.results </dev/null
 }
