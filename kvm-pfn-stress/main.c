@@ -581,6 +581,12 @@ static bool one_child(const struct scenario *sc, const struct scenario *life, st
 		usleep(TICK_US);
 		now = now_ns();
 		t->ran_ms += atomic_load(&sh->running) ? (now - looked) / 1000000 : 0;
+		if (now - looked > STALL_NS) {
+			atomic_fetch_add(&sh->stalls, 1);
+			count(sh, "machine", "stalls", 1);
+		}
+		if (now - looked > STANDSTILL_NS)
+			watch_again(cw.worker);
 		looked = now;
 		if (wait4(pid, &status, WNOHANG, &ru) == pid)
 			break;

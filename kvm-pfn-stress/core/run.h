@@ -160,6 +160,7 @@ struct shared {
 	atomic_int running;	/* the child's threads run */
 	atomic_int ask_where;	/* kicked vCPUs say where they are */
 	atomic_int calm;	/* injectors rest: somebody waits for KVM to answer a vCPU */
+	atomic_uint stalls;	/* the supervisor got no CPU for STALL_NS: nobody may have */
 	atomic_ulong stray_poison;	/* hva that a thread without a vCPU got SIGBUS for */
 	uint64_t lost_timer;	/* when it should have gone off; supervisor */
 	atomic_int aim_kill;	/* the supervisor wants waits for mmap_lock, to kill in them */

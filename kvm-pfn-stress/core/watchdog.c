@@ -106,6 +106,14 @@ static void calm_down(struct shared *sh, unsigned int i, pid_t pid, struct watch
 	wt->calmed = calm;
 }
 
+void watch_again(struct watch wt[MAX_WORKERS])
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_WORKERS; i++)
+		wt[i] = (struct watch){ .calmed = wt[i].calmed };
+}
+
 /*
  * Who sleeps on a CPU that the machine owes an interrupt is woken, and all get their time again. Once:
  * a CPU whose timer is still the same is dead, and that is a failure.
@@ -114,7 +122,6 @@ static bool interrupt_lost(struct shared *sh, struct watch wt[MAX_WORKERS])
 {
 	FILE *list = fopen("/proc/timer_list", "re");
 	struct overdue o;
-	unsigned int i;
 	bool lost = timers_overdue(list, &o) == 1 && o.expires != sh->lost_timer;
 
 	if (list)
@@ -123,8 +130,7 @@ static bool interrupt_lost(struct shared *sh, struct watch wt[MAX_WORKERS])
 		return false;
 	sh->lost_timer = o.expires;
 	timers_wake(o.cpu);
-	for (i = 0; i < MAX_WORKERS; i++)
-		wt[i] = (struct watch){ .calmed = wt[i].calmed };
+	watch_again(wt);
 	count(sh, "machine", "lost-timers", 1);
 	ktap("# CPU %d was owed a timer interrupt for %lu ms: docs/findings/emulator.md", o.cpu,
 	     o.late / 1000000);

@@ -15,6 +15,13 @@
 #define STUCK_SLEEP_MS	8000		/* asleep, while ... */
 #define STUCK_IDLE_MS	4000		/* ... CPUs were idle for so long, all together */
 
+/*
+ * Where the machine itself stands still CPU time says nothing: the host's, if it is emulated, counts as
+ * the task's. The supervisor, which looks every 10 ms, is the witness.
+ */
+#define STALL_NS	250000000ull
+#define STANDSTILL_NS	1000000000ull	/* all get their time again */
+
 /* One task under watch. */
 struct watch {
 	uint64_t progress;
@@ -37,6 +44,9 @@ enum stuck {
  * @progress: any number that changes while the task does its work
  */
 enum stuck watch_task(struct watch *wt, pid_t pid, pid_t tid, uint64_t progress);
+
+/* All get their time again. Context: the supervisor. */
+void watch_again(struct watch wt[MAX_WORKERS]);
 
 /**
  * watch_workers - look at all workers of a running child
