@@ -70,3 +70,13 @@ int helper_pfn(int fd, struct pfnh_pfn *p)
 {
 	return ioctl(fd, PFNH_PFN, p) ? -errno : 0;
 }
+
+int helper_file_pfn(int fd, int file, uint64_t index, uint64_t *pfn)
+{
+	struct pfnh_file_pfn arg = { .fd = file, .index = index };
+
+	if (ioctl(fd, PFNH_FILE_PFN, &arg))
+		return -errno;
+	*pfn = arg.pfn;
+	return 0;
+}

@@ -20,4 +20,7 @@ int helper_refs(struct region *r, unsigned int page, char *buf, size_t len, uint
 /* Look at any page by pfn; 0 or -errno. */
 int helper_pfn(int fd, struct pfnh_pfn *p);
 
+/* The pfn of page @index of an open file, also where the host can't map it; 0 or -errno. */
+int helper_file_pfn(int fd, int file, uint64_t index, uint64_t *pfn);
+
 #endif /* CORE_HELPER_H */

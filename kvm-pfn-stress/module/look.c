@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PFNH_PAGE and PFNH_PFN: refcount, mapcount and flags of a page, without touching it.
+ * PFNH_PAGE and PFNH_PFN: refcount, mapcount and flags of a page, without touching it. PFNH_FILE_PFN:
+ * which page a file has, also where the host can't map it (guest_memfd).
  */
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/page_ref.h>
+#include <linux/pagemap.h>
 #include <linux/pgtable.h>
 
 #include "compat.h"
@@ -107,5 +111,27 @@ int pfnh_pfn(struct pfnh_pfn *arg)
 	arg->refcount = page_ref_count(&page_folio(page)->page);
 	arg->mapcount = folio_mapcount_of(page);
 	arg->flags = page_flags(page);
+	return 0;
+}
+
+/**
+ * pfnh_file_pfn - the pfn of a page of a file
+ * @arg: PFNH_FILE_PFN's argument, filled in
+ *
+ * Return: 0, -EBADF, or -ENOENT if it is not in the page cache. Context: process.
+ */
+int pfnh_file_pfn(struct pfnh_file_pfn *arg)
+{
+	struct file *file = fget(arg->fd);
+	struct page *page;
+
+	if (!file)
+		return -EBADF;
+	page = find_get_page(file->f_mapping, arg->index);
+	fput(file);
+	if (!page)
+		return -ENOENT;
+	arg->pfn = page_to_pfn(page);
+	put_page(page);
 	return 0;
 }

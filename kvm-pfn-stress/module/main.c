@@ -165,6 +165,21 @@ static long do_pfn(void __user *argp)
 	return copy_to_user(argp, &arg, sizeof(arg)) ? -EFAULT : 0;
 }
 
+static long do_file_pfn(void __user *argp)
+{
+	struct pfnh_file_pfn arg;
+	int ret;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	if (arg.pad)
+		return -EINVAL;
+	ret = pfnh_file_pfn(&arg);
+	if (ret)
+		return ret;
+	return copy_to_user(argp, &arg, sizeof(arg)) ? -EFAULT : 0;
+}
+
 static long do_check(struct pfnh_set *set, void __user *argp)
 {
 	struct pfnh_check res;
@@ -473,6 +488,8 @@ static long pfnh_ioctl(struct file *file, unsigned int cmd, unsigned long ptr)
 		return do_page(set, argp);
 	case PFNH_PFN:
 		return do_pfn(argp);
+	case PFNH_FILE_PFN:
+		return do_file_pfn(argp);
 	case PFNH_CHECK:
 		return do_check(set, argp);
 	case PFNH_FAULT:

@@ -16,7 +16,8 @@
  * not 0; ENODATA for a call that needs a set before there is one; EINTR when killed. PFNH_CREATE:
  * EBUSY if the file has a set, ENOMEM. PFNH_ZAP: ENOMEM, or ENOSPC when all spare pages are still
  * referenced or have lost their canary; then nothing has changed. PFNH_PFN: ENXIO if no such page
- * is online. PFNH_MARK: EBUSY if the file marks another mm, ENOSPC. PFNH_BREAK: enum pfnh_break.
+ * is online. PFNH_FILE_PFN: EBADF, ENOENT if the page is not there. PFNH_MARK: EBUSY if the file
+ * marks another mm, ENOSPC. PFNH_BREAK: enum pfnh_break.
  * PFNH_MARK_TASK: as PFNH_MARK, for the mm of another task; ESRCH if there is none.
  * PFNH_ARM, PFNH_INJECT, PFNH_DELAY: ENOENT if a function that is needed is not there or cannot be
  * hooked (PFNH_HOOK_INFO says which), ENOSPC for too many rules. PFNH_INJECT_INFO: ENOENT for no
@@ -90,6 +91,13 @@ struct pfnh_pfn {		/* any pfn (from pagemap): pfn in; the rest out */
 	__s32 refcount;
 	__s32 mapcount;
 	__u64 flags;		/* PFNH_PG_* */
+};
+
+struct pfnh_file_pfn {		/* a page of any open file, if it is in the page cache */
+	__s32 fd;		/* in */
+	__u32 pad;		/* must be 0 */
+	__u64 index;		/* in: page of the file */
+	__u64 pfn;		/* out */
 };
 
 #define PFNH_PG_HWPOISON	(1ull << 0)
@@ -506,5 +514,6 @@ struct pfnh_break_arg {
 #define PFNH_NEAR		_IOWR(PFNH_IOC, 22, struct pfnh_nears)
 
 #define PFNH_AWAIT		_IOWR(PFNH_IOC, 24, struct pfnh_await)
+#define PFNH_FILE_PFN		_IOWR(PFNH_IOC, 25, struct pfnh_file_pfn)
 
 #endif /* PFN_HELPER_H */

@@ -154,6 +154,7 @@ int pfnh_set_fault(struct pfnh_set *set, struct pfnh_fault *arg);
 /* look.c */
 int pfnh_set_page(struct pfnh_set *set, struct pfnh_page *arg);
 int pfnh_pfn(struct pfnh_pfn *arg);
+int pfnh_file_pfn(struct pfnh_file_pfn *arg);
 
 /* policy.c */
 bool pfnh_policy_valid(const struct pfnh_policy *p);

@@ -619,6 +619,36 @@ static void test_break_ref(void)
 	CHECK(leaked() == leaks, "not given back: leaked %lld", (long long)(leaked() - leaks));
 }
 
+/* What a file has, mapped or not. */
+static void test_file_pfn(void)
+{
+	struct pfnh_file_pfn arg = { .fd = -1 };
+	int fd = dev_open(), file = memfd_create("pfnh", 0);
+	uint64_t *map;
+
+	CHECK_ERR(ioctl(fd, PFNH_FILE_PFN, NULL), EFAULT);
+	CHECK_ERR(ioctl(fd, PFNH_FILE_PFN, &arg), EBADF);
+	arg.fd = file;
+	arg.pad = 1;
+	CHECK_ERR(ioctl(fd, PFNH_FILE_PFN, &arg), EINVAL);
+	arg.pad = 0;
+	CHECK_OK(ftruncate(file, 2 * PAGE));
+	CHECK_ERR(ioctl(fd, PFNH_FILE_PFN, &arg), ENOENT);
+	map = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	map[WORDS] = 1;
+	mlock(map + WORDS, PAGE);
+	CHECK_ERR(ioctl(fd, PFNH_FILE_PFN, &arg), ENOENT);
+	arg.index = 1;
+	CHECK_OK(ioctl(fd, PFNH_FILE_PFN, &arg));
+	CHECK(arg.pfn && arg.pfn == pfn_of(map + WORDS), "pfn %#llx", (long long)arg.pfn);
+	munmap(map, 2 * PAGE);
+	CHECK_OK(ioctl(fd, PFNH_FILE_PFN, &arg));
+	arg.index = 2;
+	CHECK_ERR(ioctl(fd, PFNH_FILE_PFN, &arg), ENOENT);
+	close(file);
+	close(fd);
+}
+
 static void test_pfn(void)
 {
 	struct pfnh_pfn pfn = { };
@@ -2010,6 +2040,7 @@ static const struct {
 	{ "break_no_zap", test_break_no_zap },
 	{ "break_ref", test_break_ref },
 	{ "pfn", test_pfn },
+	{ "file-pfn", test_file_pfn },
 	{ "read_only", test_read_only },
 	{ "fork", test_fork },
 	{ "close_order", test_close_order },
