@@ -33,21 +33,10 @@ static unsigned int id_of(enum list l, unsigned int i)
 	return l * LONGEST + i;
 }
 
-static bool has_word(const char *words, const char *word)
-{
-	size_t len = strlen(word);
-	const char *at = words;
-
-	for (; at && (at = strstr(at, word)); at += len)
-		if ((at[len] == ' ' || !at[len]) && (at == words || at[-1] == ' '))
-			return true;
-	return false;
-}
-
 static const char *apart(enum list l, const char *name)
 {
 	return l == CONSUMERS ? consumer_find(name)->apart :
-	       l == INJECTORS ? injector_find(name)->apart : NULL;
+	       l == INJECTORS ? injector_find(name)->apart : backing_find(name)->apart;
 }
 
 static bool alone(enum list l, const char *name)
@@ -72,8 +61,8 @@ static bool goes(const struct life *life, enum list l, unsigned int id)
 		enum list other = life->id[i] / LONGEST;
 		const char *there = name_of(life, life->id[i]);
 
-		if (life->id[i] == id || has_word(apart(l, name), there) ||
-		    has_word(apart(other, there), name) ||
+		if (life->id[i] == id || plugin_listed(apart(l, name), there) ||
+		    plugin_listed(apart(other, there), name) ||
 		    (other == l && (alone(l, name) || alone(other, there))))
 			return false;
 	}

@@ -199,6 +199,27 @@ static bool add_workers(struct run *run)
 	return true;
 }
 
+/* draw.c asks for it before; who wrote the scenario may not have. */
+static bool fit_together(struct run *run)
+{
+	const struct scenario *sc = run->sc;
+	unsigned int i, v;
+
+	for (i = 0; i < sc->nr_regions; i++) {
+		for (v = 0; v < run->nr_vcpus; v++) {
+			const char *con = run->worker[v]->consumer->name;
+
+			if (!plugin_listed(backing_find(sc->regions[i].name)->apart, con))
+				continue;
+			snprintf(run->sh->skip_reason, sizeof(run->sh->skip_reason),
+				 "%s cannot be judged with %s", con, sc->regions[i].name);
+			strcpy(run->sh->skip_name, con);
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool add_regions(struct run *run)
 {
 	const struct scenario *sc = run->sc;
@@ -229,18 +250,44 @@ static bool add_regions(struct run *run)
 	return true;
 }
 
+/* A VM with private memory, if a region wants that: its type. False: there is none. */
+static bool vm_type(struct run *run, unsigned long *type)
+{
+	const struct scenario *sc = run->sc;
+	const char *why;
+	unsigned int i;
+
+	*type = 0;
+	for (i = 0; i < sc->nr_regions; i++) {
+		if (!backing_find(sc->regions[i].name)->guest_only)
+			continue;
+		why = arch_private_vm(type);
+		if (!why)
+			return true;
+		snprintf(run->sh->skip_reason, sizeof(run->sh->skip_reason), "%s: %s",
+			 sc->regions[i].name, why);
+		strcpy(run->sh->skip_name, sc->regions[i].name);
+		return false;
+	}
+	return true;
+}
+
 /* Before the regions: guest_memfd belongs to a VM. */
-static void add_vm(struct run *run)
+static bool add_vm(struct run *run)
 {
 	void (*created)(struct kvm_vm *vm) = NULL;
+	unsigned long type;
 	unsigned int v;
 
+	if (!vm_type(run, &type))
+		return false;
 	for (v = 0; v < run->nr_vcpus; v++)
 		if (run->worker[v]->consumer->vm_created)
 			created = run->worker[v]->consumer->vm_created;
 	run->vm = compat_vm_create(run->nr_vcpus, engine_pages(run->sc) / 256 + 512, guest_main,
-				   run->vcpu, created);
+				   type, run->vcpu, created);
 	arch_vm_setup(run->vm);
+	return true;
 }
 
 static void add_guest(struct run *run)
@@ -320,8 +367,7 @@ int engine_run(const struct scenario *sc, struct shared *sh, uint64_t seed, unsi
 	if (run->helper_fd >= 0 && sc->nr_injectors)
 		ioctl(run->helper_fd, PFNH_MARK);
 	add_workers(run);
-	add_vm(run);
-	if (!add_regions(run))
+	if (!fit_together(run) || !add_vm(run) || !add_regions(run))
 		return EXIT_SKIP;
 	add_guest(run);
 

@@ -41,6 +41,7 @@ static bool state_forbids(enum page_state s, enum access_op op)
 {
 	switch (s) {
 	case PS_MAPPED:
+	case PS_SHARED:
 		return false;
 	case PS_READONLY:
 	case PS_ROSLOT:
@@ -61,7 +62,7 @@ static void report(struct guest_vcpu *me, enum guest_rule rule, uint64_t got, ui
 
 static void check_fill(struct guest_vcpu *me, uint64_t v, uint64_t w1, uint64_t w2)
 {
-	uint64_t want = stamp_make(me->page, pw_gen(w1), STAMP_HOST, 0);
+	uint64_t want = w1 & PW_ZERO ? 0 : stamp_make(me->page, pw_gen(w1), STAMP_HOST, 0);
 	bool strict = content_kept(w1, w2);
 
 	me->checks++;

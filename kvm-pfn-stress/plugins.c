@@ -11,6 +11,7 @@
 	X(anon) \
 	X(file) \
 	X(guest_memfd) \
+	X(guest_memfd_private) \
 	X(hole) \
 	X(hugetlb) \
 	X(hugetlb_1g) \
@@ -53,6 +54,7 @@
 #define INJECTORS(X) \
 	X(aging) \
 	X(break) \
+	X(convert) \
 	X(delay) \
 	X(dirty_log) \
 	X(dontneed) \

@@ -6,6 +6,8 @@
 #ifndef PLUGINS_H
 #define PLUGINS_H
 
+#include <string.h>
+
 #include "core/run.h"
 #include "core/region.h"
 
@@ -32,6 +34,12 @@ struct backing_ops {
 	uint32_t slot_flags;		/* KVM_MEM_* of its memslot */
 	bool alias;			/* two memslots, GUEST_ALIAS_OFFSET apart */
 	bool no_vma;			/* KVM does not look at the host mapping, or there is none */
+	/*
+	 * Private to guests, in a VM of a type that has that (arch_private_vm()): the host can't touch
+	 * it. What map() maps is there while a page is shared.
+	 */
+	bool guest_only;
+	const char *apart;		/* consumers that it can't be judged with: names, blanks */
 	const struct backing_ops *const *parts;	/* of one memslot, up to NULL: all it is */
 	/* what backing_map_anon() and backing_map_file() do */
 	int mmap_flags;
@@ -105,5 +113,17 @@ struct injector_ops {
 const struct backing_ops *backing_find(const char *name);
 const struct consumer_ops *consumer_find(const char *name);
 const struct injector_ops *injector_find(const char *name);
+
+/* Is @name one of the names between blanks in @words, which may be NULL? */
+static inline bool plugin_listed(const char *words, const char *name)
+{
+	size_t len = strlen(name);
+	const char *at = words;
+
+	for (; at && (at = strstr(at, name)); at += len)
+		if ((at[len] == ' ' || !at[len]) && (at == words || at[-1] == ' '))
+			return true;
+	return false;
+}
 
 #endif /* PLUGINS_H */

@@ -215,6 +215,14 @@ void arch_async_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t guest_v
  */
 void arch_async_switch(struct kvm_vm *vm, struct kvm_vcpu *vcpu, struct guest_async *a);
 
+/**
+ * arch_private_vm - the type of VMs that can have private memory
+ * @type: filled in, for KVM_CREATE_VM
+ *
+ * Return: NULL, or why there is none and what would enable it.
+ */
+const char *arch_private_vm(unsigned long *type);
+
 /* NULL, or why vCPUs can't run nested guests. */
 const char *arch_nested_unsupported(void);
 

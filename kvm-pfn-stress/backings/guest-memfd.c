@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * guest_memfd that the host can map: KVM takes pages from the file, whatever the host's mapping is
- * like (kvm_mmu_faultin_pfn_gmem()); only a hole punched into the file takes them away. Private
- * memory needs a VM type that no distribution kernel offers for VMs like this.
+ * like (kvm_mmu_faultin_pfn_gmem()); only a hole punched into the file takes them away. Private:
+ * guest-memfd-private.c.
  */
 #include <sys/ioctl.h>
 

@@ -115,7 +115,7 @@ static void check_done(struct worker *w, const struct prefault *p)
 		struct failure f = { 0 };
 
 		if (now != p->word[i] || pw_old(now) != s || s == PS_MAPPED || s == PS_READONLY ||
-		    s == PS_ROSLOT)
+		    s == PS_ROSLOT || s == PS_SHARED)
 			continue;
 		describe(w, p, p->first + i, &f);
 		snprintf(f.rule, sizeof(f.rule), "prefault-completed");
@@ -131,8 +131,15 @@ static void check_done(struct worker *w, const struct prefault *p)
 /* What the page at which the call ended may have answered, by the states that it was in. */
 static bool error_right(const struct prefault *p, unsigned int mask)
 {
-	const unsigned int efault = 1u << PS_HOLE | 1u << PS_NOACCESS | 1u << PS_REFUSED;
+	const unsigned int both = 1u << PS_SHARED | 1u << PS_MAPPED;
+	unsigned int efault = 1u << PS_HOLE | 1u << PS_NOACCESS | 1u << PS_REFUSED;
 
+	/* nothing is MMIO that is private */
+	if (p->r->ops->guest_only)
+		efault |= 1u << PS_NOSLOT;
+	/* is the access private, and is the page? The attribute may change in between */
+	if ((mask & both) == both)
+		efault |= both;
 	if (p->sigbus)
 		return mask & 1u << PS_POISON;
 	if (p->kicked && (!p->err || p->err == EINTR))
@@ -143,6 +150,7 @@ static bool error_right(const struct prefault *p, unsigned int mask)
 	case EFAULT:
 		return mask & efault;
 	case ENOENT:
+		return mask & 1u << PS_NOSLOT && !p->r->ops->guest_only;
 	case EAGAIN:	/* while the memslot goes */
 		return mask & 1u << PS_NOSLOT;
 	default:

@@ -64,7 +64,16 @@ void vcpu_enter(struct kvm_vcpu *vcpu, struct run_outcome *o)
 		o->mmio_gpa = kr->mmio.phys_addr;
 		o->mmio_write = kr->mmio.is_write;
 	}
-	o->result = classify(o, ret, my_signals.sigbus != before.sigbus,
+	if (o->exit_reason == KVM_EXIT_MEMORY_FAULT) {
+		/* 6.1's header does not name it */
+		const struct compat_memory_fault *f = (const void *)&kr->hw;
+
+		o->fault_flags = f->flags;
+		o->fault_gpa = f->gpa;
+		o->fault_size = f->size;
+	}
+	o->sigbus = my_signals.sigbus != before.sigbus;
+	o->result = classify(o, ret, o->sigbus,
 			     my_signals.kicks != before.kicks);
 }
 

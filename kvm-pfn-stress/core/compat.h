@@ -31,6 +31,15 @@
 #ifndef KVM_MEM_GUEST_MEMFD
 #define KVM_MEM_GUEST_MEMFD (1ul << 2)
 #endif
+#ifndef KVM_CAP_VM_TYPES
+#define KVM_CAP_VM_TYPES 235
+#endif
+#ifndef KVM_MEMORY_EXIT_FLAG_PRIVATE
+#define KVM_MEMORY_EXIT_FLAG_PRIVATE (1ull << 3)
+#endif
+#ifndef KVM_MEMORY_ATTRIBUTE_PRIVATE
+#define KVM_MEMORY_ATTRIBUTE_PRIVATE (1ull << 3)
+#endif
 #ifndef KVM_CAP_GUEST_MEMFD_FLAGS
 #define KVM_CAP_GUEST_MEMFD_FLAGS 244
 #endif
@@ -51,6 +60,16 @@ struct compat_guest_memfd {
 	uint64_t size, flags, reserved[6];
 };
 
+/* struct kvm_memory_attributes, 6.8, and what KVM_EXIT_MEMORY_FAULT has in struct kvm_run */
+struct compat_memory_attributes {
+	uint64_t address, size, attributes, flags;
+};
+
+struct compat_memory_fault {
+	uint64_t flags, gpa, size;
+};
+
+#define COMPAT_SET_MEMORY_ATTRIBUTES	_IOW(KVMIO, 0xd2, struct compat_memory_attributes)
 #define COMPAT_SET_USER_MEMORY_REGION2	_IOW(KVMIO, 0x49, struct compat_region2)
 #define COMPAT_CREATE_GUEST_MEMFD	_IOWR(KVMIO, 0xd4, struct compat_guest_memfd)
 
@@ -70,13 +89,14 @@ struct kvm_pre_fault_memory {
  * @nr: vCPUs
  * @pages: pages of page tables and program that slot 0 must have room for, beyond the default
  * @code: first function
+ * @type: for KVM_CREATE_VM: 0, or arch_private_vm()'s
  * @vcpus: filled in
  * @created: NULL, or called when there are no vCPUs yet
  *
  * Return: the VM. Ends the process by TEST_ASSERT when it can't be made.
  */
 static inline struct kvm_vm *compat_vm_create(uint32_t nr, uint64_t pages, void *code,
-					      struct kvm_vcpu **vcpus,
+					      unsigned long type, struct kvm_vcpu **vcpus,
 					      void (*created)(struct kvm_vm *vm))
 {
 	/* The library counts page tables only: N / 512 * 2 pages for N pages asked for. */
@@ -86,8 +106,16 @@ static inline struct kvm_vm *compat_vm_create(uint32_t nr, uint64_t pages, void 
 
 #ifdef LIBKVM_6_1
 	vm = __vm_create(VM_MODE_DEFAULT, nr, extra);
+	if (type) {	/* it can't be asked for one: the same again, by its own means */
+		kvm_vm_release(vm);
+		vm->type = type;
+		kvm_vm_restart(vm);
+	}
 #else
-	vm = __vm_create(VM_SHAPE_DEFAULT, nr, extra);
+	struct vm_shape shape = VM_SHAPE_DEFAULT;
+
+	shape.type = type;
+	vm = __vm_create(shape, nr, extra);
 #endif
 	if (created)
 		created(vm);

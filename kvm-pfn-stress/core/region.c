@@ -41,6 +41,7 @@ static const char *const state_names[PS_NR] = {
 	[PS_NOSLOT] = "no-memslot",
 	[PS_ROSLOT] = "read-only-memslot",
 	[PS_REFUSED] = "refused",
+	[PS_SHARED] = "shared",
 };
 
 const char *page_state_name(enum page_state s)
@@ -268,6 +269,17 @@ int region_set_slots(struct region *r, uint64_t hva)
 	return region_shift_slots(r, hva, 0);
 }
 
+int region_set_private(struct region *r, unsigned int first, unsigned int nr, bool private)
+{
+	struct compat_memory_attributes a = {
+		.address = r->gpa + first * GUEST_PAGE_SIZE,
+		.size = nr * GUEST_PAGE_SIZE,
+		.attributes = private ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0,
+	};
+
+	return ioctl(r->run->vm->fd, COMPAT_SET_MEMORY_ATTRIBUTES, &a);
+}
+
 bool region_guest_huge(const struct region *r)
 {
 	return r->ops->huge && (r->run->seed + r->id) % 4;
@@ -292,6 +304,9 @@ void regions_publish_all(struct run *run)
 		if (r == r->first)
 			TEST_ASSERT(!region_set_slots(r, table->place[i].hva), "memslots of %s: %s",
 				    r->ops->name, strerror(errno));
+		if (r->ops->guest_only)
+			TEST_ASSERT(!region_set_private(r, 0, r->nr, true),
+				    "KVM_SET_MEMORY_ATTRIBUTES: %s", strerror(errno));
 		guest_map(r, 0);
 		if (r->ops->alias)
 			guest_map(r, GUEST_ALIAS_OFFSET);
@@ -502,7 +517,7 @@ void pages_begin(struct region *r, unsigned int first, unsigned int nr, enum pag
 		uint64_t w = page_word(r, p);
 
 		page_set(r, p, pw_make(w, pw_new(w), to, pw_gen(w),
-				       PW_BUSY | (lose ? 0 : w & PW_FILLED)));
+				       PW_BUSY | (lose ? 0 : w & (PW_FILLED | PW_ZERO))));
 	}
 }
 
@@ -527,7 +542,7 @@ void pages_end(struct region *r, unsigned int first, unsigned int nr, enum page_
 		uint64_t w = page_word(r, p);
 
 		page_set(r, p, pw_make(w, state, state, pw_gen(w) + lost,
-				       lost ? 0 : w & PW_FILLED));
+				       lost ? 0 : w & (PW_FILLED | PW_ZERO)));
 	}
 }
 
@@ -539,16 +554,19 @@ void pages_fill(struct region *r, unsigned int first, unsigned int nr)
 	for (p = first; p < first + nr; p++) {
 		uint64_t w = page_word(r, p);
 		uint64_t stamp = stamp_make(r->base + p, pw_gen(w), STAMP_HOST, 0);
+		uint64_t flags = PW_FILLED;
 
-		if (pw_new(w) != r->mapped)
+		if (pw_new(w) != r->mapped && pw_new(w) != PS_SHARED)
 			continue;
-		if (r->ops->fill) {
+		if (r->ops->guest_only && pw_new(w) != PS_SHARED) {
+			flags |= PW_ZERO;
+		} else if (r->ops->fill) {
 			if (r->ops->fill(r, p, stamp))
 				continue;
 		} else {
 			arch_fill((void *)(hva + p * GUEST_PAGE_SIZE), stamp);
 		}
-		page_set(r, p, pw_make(w, pw_new(w), pw_new(w), pw_gen(w), PW_FILLED));
+		page_set(r, p, pw_make(w, pw_new(w), pw_new(w), pw_gen(w), flags));
 	}
 }
 

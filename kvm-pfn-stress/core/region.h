@@ -133,6 +133,15 @@ int region_set_slots(struct region *r, uint64_t hva);
 int region_shift_slots(struct region *r, uint64_t hva, uint64_t off);
 
 /**
+ * region_set_private - have pages of guest_memfd private to the guest, or shared with the host
+ * @r, @first, @nr: claimed pages, or before workers run
+ * @private: shared ones are at the region's host address
+ *
+ * Return: 0, or -1 with errno, from KVM_SET_MEMORY_ATTRIBUTES.
+ */
+int region_set_private(struct region *r, unsigned int first, unsigned int nr, bool private);
+
+/**
  * region_of_hva - the region that a host virtual address belongs to, or belonged to before a move
  * @run: the scenario
  * @hva: address
@@ -229,7 +238,10 @@ void pages_begin(struct region *r, unsigned int first, unsigned int nr, enum pag
 void pages_end(struct region *r, unsigned int first, unsigned int nr, enum page_state state,
 	       bool lost);
 
-/* Write fill stamps through the host mapping, if the pages are in the region's mapped state. */
+/*
+ * Write fill stamps through the host mapping, if the pages are in the region's mapped state. Of memory
+ * that only guests can touch, zero is the stamp: the caller had its content taken away.
+ */
 void pages_fill(struct region *r, unsigned int first, unsigned int nr);
 
 /**

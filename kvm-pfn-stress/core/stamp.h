@@ -23,7 +23,8 @@
  * sequence goes up with every write of the word. old and new are enum page_state; they differ while
  * the claimer's call is under way, and then both answers are right. gen goes up after a call that
  * took the content away has returned: from then on nobody may see a stamp of an older gen.
- * PW_FILLED says that the host's fill stamp is there and that nothing may take it away.
+ * PW_FILLED says that the host's fill stamp is there and that nothing may take it away. Where the host
+ * can't write, zero is in its place (PW_ZERO): that nothing may take the content away is the same.
  */
 #ifndef CORE_STAMP_H
 #define CORE_STAMP_H
@@ -43,11 +44,13 @@ enum page_state {
 	PS_NOSLOT,	/* no memslot: KVM_EXIT_MMIO */
 	PS_ROSLOT,	/* read-only memslot: stores are KVM_EXIT_MMIO */
 	PS_REFUSED,	/* pages that this kernel refuses to map: EFAULT */
+	PS_SHARED,	/* private memory that is shared now: the host's, readable and writable */
 	PS_NR
 };
 
 #define PW_FILLED	(1ull << 8)
 #define PW_BUSY		(1ull << 9)	/* the claimer's call is under way */
+#define PW_ZERO		(1ull << 10)	/* with PW_FILLED: zero is there, the host can't write a stamp */
 
 static inline enum page_state pw_old(uint64_t w)
 {

@@ -87,7 +87,7 @@ static unsigned int vm_churn_step(struct worker *w)
 	if (!rng_below(&w->rng, 8))
 		add_vcpu(w);
 	record_op(w, "create VM", 0, 0);
-	vm = compat_vm_create(nr, CHURN_PAGES / 256 + 512, churn_guest, vcpu, NULL);
+	vm = compat_vm_create(nr, CHURN_PAGES / 256 + 512, churn_guest, 0, vcpu, NULL);
 	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, CHURN_GPA, CHURN_SLOT, CHURN_PAGES,
 				    0);
 	virt_map(vm, REGION_GVA_OFFSET, CHURN_GPA, CHURN_PAGES);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "arch/arch.h"
+#include "core/compat.h"
 #include "core/helper.h"
 #include "core/region.h"
 #include "oracles/outcome.h"
@@ -48,6 +49,8 @@ static unsigned int props_of(const struct region *r)
 		props |= P_REMAPPED;
 	if (r && (r->ops->flags & PFNH_F_TAIL))
 		props |= P_TAIL;
+	if (r && r->ops->guest_only)
+		props |= P_GUEST_ONLY;
 	return props | P_HANDLER;
 }
 
@@ -76,6 +79,12 @@ static unsigned int allowed_in(unsigned int mask, const struct region *r, const 
 		else
 			all |= outcome_under_stress(props, s, op, c);
 	}
+	/*
+	 * The attribute is looked at twice: is the access private, and is the page
+	 * (kvm_mmu_page_fault(), kvm_faultin_pfn())?
+	 */
+	if ((mask & ONE(PS_SHARED)) && (mask & ONE(PS_MAPPED)))
+		all |= ONE(RES_MEMFAULT);
 	/*
 	 * An emulated compare-and-exchange begins without a memslot and ends at the host's page when
 	 * there is one again; if that can't be written the emulator gives up
@@ -182,6 +191,34 @@ static bool mmio_right(struct worker *w, const struct run_outcome *o, struct fai
 		 f->gpa + g->alias);
 	snprintf(f->got, sizeof(f->got), "%s at 0x%lx", o->mmio_write ? "write" : "read",
 		 o->mmio_gpa);
+	return false;
+}
+
+bool outcome_fault_right(const struct run_outcome *o, uint64_t gpa, int private, char *got,
+			 size_t len)
+{
+	uint64_t flag = o->fault_flags & KVM_MEMORY_EXIT_FLAG_PRIVATE;
+
+	if (o->exit_reason == KVM_EXIT_MEMORY_FAULT && !o->sigbus && o->fault_gpa == gpa &&
+	    o->fault_size == GUEST_PAGE_SIZE && o->fault_flags == flag &&
+	    (private < 0 || !flag == !private))
+		return true;
+	snprintf(got, len, "exit_reason %u gpa 0x%lx size 0x%lx flags 0x%lx%s",
+		 o->exit_reason, o->fault_gpa, o->fault_size, o->fault_flags,
+		 o->sigbus ? ", SIGBUS" : "");
+	return false;
+}
+
+/* Of a page that is neither private nor shared all the time it may be either. */
+static bool fault_right(const struct run_outcome *o, unsigned int mask, struct failure *f)
+{
+	int private = mask & ONE(PS_SHARED) ? -1 : 1;
+
+	if (outcome_fault_right(o, f->gpa, private, f->got, sizeof(f->got)))
+		return true;
+	snprintf(f->rule, sizeof(f->rule), "memory-fault-fields");
+	snprintf(f->expected, sizeof(f->expected), "gpa 0x%lx, one page%s", f->gpa,
+		 private > 0 ? ", private" : "");
 	return false;
 }
 
@@ -354,6 +391,10 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 				    o->sig_addr >> 63 ? "kernel-address" : NULL);
 		if (o->result == RES_MMIO && !mmio_right(w, o, &f))
 			return fail(w->run->sh, ORACLE_OUTCOME, &f, NULL);
+		if (o->result == RES_MEMFAULT && !fault_right(o, mask, &f))
+			return fail(w->run->sh, ORACLE_OUTCOME, &f, NULL);
+		if (o->result == RES_MEMFAULT && !(mask & ONE(PS_NOSLOT)))
+			count(w->run->sh, "convert", "mismatch", 1);
 		return true;
 	}
 	/* "efault-mapped": the answer, and the state that it is wrong in */

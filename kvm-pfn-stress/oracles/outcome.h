@@ -19,6 +19,8 @@ struct run_outcome {
 	uint32_t suberror;	/* RES_INTERNAL */
 	uint64_t mmio_gpa;	/* RES_MMIO */
 	bool mmio_write;
+	bool sigbus;		/* SIGBUS arrived in this thread */
+	uint64_t fault_gpa, fault_size, fault_flags;	/* KVM_EXIT_MEMORY_FAULT */
 };
 
 /**
@@ -72,6 +74,16 @@ bool outcome_injected(struct worker *w, const struct run_outcome *o);
  * vCPU's thread, right after KVM_RUN.
  */
 bool outcome_delivery(struct worker *w, const struct run_outcome *o);
+
+/**
+ * outcome_fault_right - does KVM_EXIT_MEMORY_FAULT say what it must, without a signal?
+ * @o: what KVM_RUN said
+ * @gpa: of the page
+ * @private: 1 the access was private, 0 it was not, -1 either is right
+ * @got, @len: takes what it says, if it is wrong
+ */
+bool outcome_fault_right(const struct run_outcome *o, uint64_t gpa, int private, char *got,
+			 size_t len);
 
 /* What the outcome table has to know of this kernel: C_*. */
 unsigned int outcome_caps(const struct caps *c);

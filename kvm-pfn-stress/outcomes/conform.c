@@ -944,7 +944,7 @@ static void add_vm(struct conform *cf, bool ring)
 {
 	struct run *run = cf->run;
 
-	run->vm = compat_vm_create(1, 512, cf->nested ? cell_host : cell_guest, run->vcpu,
+	run->vm = compat_vm_create(1, 512, cf->nested ? cell_host : cell_guest, 0, run->vcpu,
 				   ring ? log_ring : NULL);
 	arch_vm_setup(run->vm);
 	cf->vcpu = run->vcpu[0];

@@ -541,6 +541,14 @@ bool state_enter(struct state *st)
 		fill(st);
 		st->refused = true;
 		return true;
+	case ST_NO_FILE:
+		st->r->slot_flags &= ~KVM_MEM_GUEST_MEMFD;
+		/* fall through */
+	case ST_PUNCHED:
+	case ST_SHARED:
+	case ST_SHARED_BACK:
+		fill(st);
+		return true;
 	case ST_PTE_ABSENT:
 	case ST_PTE_READ:
 		fill(st);

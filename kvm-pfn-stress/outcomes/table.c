@@ -22,6 +22,8 @@
 #define LOGGED		(S(LOG_GET) | S(LOG_CLEAR) | S(LOG_ALL) | S(LOG_RING))
 #define WRITES		(1u << OP_STORE | 1u << OP_RMW)
 
+_Static_assert(NR_STATES <= 64, "a mask of states has 64 bits");
+
 const char *const run_result_names[NR_RESULTS] = {
 	[RES_UCALL] = "ucall",
 	[RES_KICK] = "kick",
@@ -102,9 +104,9 @@ const struct outcome_state_def outcome_states[NR_STATES] = {
 	[ST_POISON_IGNORED] = { "poison-ignored", "hwpoison, and the process ignores SIGBUS",
 		PS_POISON, .alone = true, .needs = P_POISON | P_PRIVATE, .lacks = P_OWN },
 	[ST_POISON_READ] = { "poison-read", "hwpoison, and PROT_READ",
-		PS_POISON, .alone = true, .needs = P_POISON, .lacks = P_OWN },
+		PS_POISON, .alone = true, .needs = P_POISON, .lacks = P_OWN | P_GMEM },
 	[ST_POISON_RO_SLOT] = { "poison-ro-slot", "hwpoison, in a memslot with KVM_MEM_READONLY",
-		PS_POISON, .alone = true, .needs = P_POISON, .lacks = P_OWN },
+		PS_POISON, .alone = true, .needs = P_POISON, .lacks = P_OWN | P_GMEM },
 	[ST_NO_SLOT] = { "no-slot", "no memslot", PS_NOSLOT, .needs = P_PRIVATE, .lacks = P_OWN },
 	[ST_RO_SLOT] = { "ro-slot", "a memslot with KVM_MEM_READONLY", PS_ROSLOT,
 		.lacks = P_OWN | P_GMEM },
@@ -129,6 +131,14 @@ const struct outcome_state_def outcome_states[NR_STATES] = {
 		.alone = true, .needs = P_PTES },
 	[ST_PTE_READ] = { "pte-read", "the guest's PTE is read only now", PS_MAPPED,
 		.alone = true, .needs = P_PTES },
+	[ST_PUNCHED] = { "punched", "the guest has touched it, and a hole was punched into the file",
+		PS_MAPPED, .alone = true, .needs = P_GUEST_ONLY },
+	[ST_SHARED] = { "shared", "the guest has touched it, and it is shared with the host now",
+		PS_SHARED, .needs = P_GUEST_ONLY },
+	[ST_SHARED_BACK] = { "shared-back", "... and private again", PS_MAPPED, .alone = true,
+		.needs = P_GUEST_ONLY },
+	[ST_NO_FILE] = { "no-file", "private, in a memslot without guest_memfd", PS_HOLE,
+		.alone = true, .needs = P_GUEST_ONLY },
 	[ST_LOG_GET] = { "log-get", "dirty logging; KVM_GET_DIRTY_LOG clears",
 		PS_MAPPED, .alone = true, .needs = P_LOG, .lacks = P_RING },
 	[ST_LOG_CLEAR] = { "log-clear", "dirty logging; KVM_CLEAR_DIRTY_LOG clears",
@@ -265,7 +275,8 @@ const unsigned int outcome_nr_backings = ARRAY_LEN(outcome_backings);
 
 #define ACCESSIBLE	(S(PRESENT) | S(ABSENT) | S(NOT_MAPPED) | S(ZERO_PAGE) | S(KSM) | S(COW) | \
 			 S(SLOT_CHANGED) | S(SLOT_REFUSED) | S(SLOT_NEW) | S(SLOT_REPLACED) | \
-			 S(SLOT_MOVED) | S(ACROSS) | S(SPLIT) | S(CLEAN) | S(PAGED_OUT))
+			 S(SLOT_MOVED) | S(ACROSS) | S(SPLIT) | S(CLEAN) | S(PAGED_OUT) | \
+			 S(SHARED))
 #define NONE		(S(NO_SLOT) | S(SLOT_GONE))
 #define BAD_PAGE	(S(POISON) | S(POISON_BLOCKED) | S(POISON_IGNORED) | S(POISON_READ) | \
 			 S(POISON_RO_SLOT))
@@ -295,6 +306,17 @@ const struct outcome_row outcome_rows[] = {
 	  .why = "FNAME(walk_addr_generic)(): not present, #PF" },
 	{ .consumers = PTES, .states = S(PTE_READ), .ops = WRITES, .allowed = R(GUEST),
 	  .why = "FNAME(walk_addr_generic)(): permission_fault(), #PF; CR0.WP is set" },
+
+	/* private guest_memfd: nothing is MMIO, and no signal */
+	{ .consumers = VCPU, .states = NONE | S(NO_FILE), .needs = P_GUEST_ONLY,
+	  .allowed = R(MEMFAULT),
+	  .why = "kvm_handle_noslot_fault(), 6.12 kvm_faultin_pfn_private(), 7.3 "
+		 "kvm_mmu_faultin_pfn_gmem(): kvm_mmu_prepare_memory_fault_exit()" },
+	{ .consumers = PREFAULT, .states = NONE | S(NO_FILE), .needs = P_GUEST_ONLY,
+	  .allowed = R(EFAULT),
+	  .why = "the same, as an errno" },
+	{ .states = S(POISON), .needs = P_GUEST_ONLY, .allowed = R(EHWPOISON),
+	  .why = "__kvm_gmem_get_pfn(): EHWPOISON, and KVM_EXIT_MEMORY_FAULT" },
 
 	/* guest_memfd: not the host's mapping, but the file has the last word */
 	{ .consumers = VCPU | PREFAULT, .needs = P_GMEM, .allowed = R(UCALL),
@@ -449,6 +471,8 @@ static bool state_fits(enum outcome_state s, unsigned int props)
 {
 	const struct outcome_state_def *d = &outcome_states[s];
 
+	if (s == ST_NO_SLOT && props & P_GUEST_ONLY)
+		return true;
 	return (props & d->needs) == d->needs && !(props & d->lacks);
 }
 
@@ -485,6 +509,8 @@ static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_
 	const uint64_t emulated = S(PRESENT) | S(ABSENT) | S(ZERO_PAGE) | S(KSM) | S(COW) |
 				  S(NO_SLOT) | S(RO_SLOT);
 
+	if (c == CONS_PFNCACHE && props & P_GUEST_ONLY)
+		return false;	/* it goes by the host's address */
 	if (!(props & P_TABLE) != (c != CONS_WALK) || !(props & P_PTES) != !outcome_by_pte(c))
 		return false;
 	switch (c) {

@@ -119,6 +119,10 @@ enum outcome_state {
 	ST_VCPU_ENOMEM,
 	ST_PTE_ABSENT,		/* the guest's */
 	ST_PTE_READ,
+	ST_PUNCHED,		/* used, and then taken out of the file */
+	ST_SHARED,		/* used, and then shared with the host */
+	ST_SHARED_BACK,		/* ... and private again */
+	ST_NO_FILE,		/* private, and the memslot has no guest_memfd */
 	ST_LOG_GET,		/* dirty logging: who clears, and is all dirty at first? */
 	ST_LOG_CLEAR,
 	ST_LOG_ALL,
@@ -158,6 +162,7 @@ struct outcome_state_def {
 #define P_DISK		(1u << 19)	/* a file that is written back */
 #define P_RECLAIM	(1u << 20)	/* can be paged out */
 #define P_GMEM		(1u << 21)	/* guest_memfd: vCPUs get pages of the file */
+#define P_GUEST_ONLY	(1u << 31)	/* ... and the host can't touch it: private */
 #define P_TABLE		(1u << 23)	/* for CONS_WALK */
 #define P_LOG		(1u << 24)	/* for the states of its memslot's dirty log */
 /* The guest's PTE before it was changed; none: read only, of the same page. */

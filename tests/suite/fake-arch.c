@@ -110,6 +110,12 @@ uint32_t arch_time_version(const void *time, bool steal)
 	return 0;
 }
 
+const char *arch_private_vm(unsigned long *type)
+{
+	*type = 0;
+	return "no KVM here";
+}
+
 const char *arch_can_emulate(void)
 {
 	return "no KVM here";

@@ -70,6 +70,12 @@ static void word(enum page_state old, enum page_state new, uint32_t gen, uint64_
 	ctl_words(ctl)[0] = pw_make(ctl_words(ctl)[0], old, new, gen, flags);
 }
 
+static void share_during(void)
+{
+	word(PS_SHARED, PS_SHARED, 6, PW_FILLED);
+	pause_after();
+}
+
 static int setup(void **state)
 {
 	memset(ctl, 0, ctl_size(1, 1));
@@ -105,6 +111,26 @@ static void test_fill_stale(void **state)
 	assert_int_equal(load_of(PAGE_FILL_OFF, fill(4)), RULE_STALE);
 	word(PS_MAPPED, PS_HOLE, 5, PW_BUSY);
 	assert_int_equal(load_of(PAGE_FILL_OFF, fill(4)), RULE_STALE);
+}
+
+/* Private memory: zero is what has to be there, until it is shared. */
+static void test_fill_zero(void **state)
+{
+	word(PS_MAPPED, PS_MAPPED, 5, PW_FILLED | PW_ZERO);
+	assert_int_equal(load_of(PAGE_FILL_OFF, 0), RULE_NONE);
+	assert_int_equal(load_of(PAGE_FILL_OFF, fill(4)), RULE_STALE);
+	assert_int_equal(load_of(PAGE_FILL_OFF, fill(5)), RULE_FUTURE);
+	assert_int_equal(load_of(PAGE_FILL_OFF, 0x1234), RULE_TORN);
+	word(PS_MAPPED, PS_SHARED, 5, PW_BUSY);
+	assert_int_equal(load_of(PAGE_FILL_OFF, 0), RULE_NONE);
+	assert_int_equal(load_of(PAGE_FILL_OFF, fill(4)), RULE_STALE);
+	word(PS_SHARED, PS_SHARED, 6, PW_FILLED);
+	assert_int_equal(load_of(PAGE_FILL_OFF, fill(6)), RULE_NONE);
+	assert_int_equal(load_of(PAGE_FILL_OFF, 0), RULE_LOST);
+	/* the first stamp after it was shared, in the middle of the access */
+	word(PS_MAPPED, PS_MAPPED, 5, PW_FILLED | PW_ZERO);
+	fake.during = share_during;
+	assert_int_equal(load_of(PAGE_FILL_OFF, fill(6)), RULE_NONE);
 }
 
 static void test_fill_wraps(void **state)
@@ -286,6 +312,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_fill_right, setup),
 		cmocka_unit_test_setup(test_fill_stale, setup),
+		cmocka_unit_test_setup(test_fill_zero, setup),
 		cmocka_unit_test_setup(test_fill_wraps, setup),
 		cmocka_unit_test_setup(test_fill_lost, setup),
 		cmocka_unit_test_setup(test_fill_torn, setup),

@@ -67,6 +67,8 @@ static void access_begins(enum access_op op)
 	run.ctl->vcpu[0].word = page_word(r, 2);
 }
 
+static uint64_t fault_flags;
+
 static bool answer(enum run_result result)
 {
 	struct run_outcome o = {
@@ -76,6 +78,10 @@ static bool answer(enum run_result result)
 		.sig_addr = place.hva + 2 * GUEST_PAGE_SIZE + 0x123,
 		.mmio_gpa = r->gpa + 2 * GUEST_PAGE_SIZE + 64,
 		.mmio_write = run.ctl->vcpu[0].op != OP_LOAD,
+		.exit_reason = KVM_EXIT_MEMORY_FAULT,
+		.fault_gpa = r->gpa + 2 * GUEST_PAGE_SIZE,
+		.fault_size = GUEST_PAGE_SIZE,
+		.fault_flags = fault_flags,
 	};
 
 	sh->nr_failures = 0;
@@ -103,6 +109,7 @@ static void test_table(void **state)
 		{ PS_NOSLOT, OP_STORE, 1 << RES_MMIO }, { PS_NOSLOT, OP_EXEC, 1 << RES_INTERNAL },
 		{ PS_ROSLOT, OP_LOAD, 0 }, { PS_ROSLOT, OP_STORE, 1 << RES_MMIO },
 		{ PS_REFUSED, OP_LOAD, 1 << RES_EFAULT },
+		{ PS_SHARED, OP_LOAD, 0 }, { PS_SHARED, OP_RMW, 0 },
 	};
 	unsigned int i, res;
 
@@ -170,6 +177,41 @@ static void test_emulation_meets_a_memslot(void **state)
 	access_begins(OP_STORE);
 	state_is(PS_READONLY);
 	assert_false(answer(RES_INTERNAL));
+}
+
+/* Nothing is MMIO that is private. What is not private all the time may be taken for either. */
+static void test_private(void **state)
+{
+	static struct backing_ops ops;
+
+	with_region("anon");
+	ops = *r->ops;
+	ops.guest_only = true;
+	r->ops = &ops;
+	fault_flags = KVM_MEMORY_EXIT_FLAG_PRIVATE;
+	state_is(PS_NOSLOT);
+	access_begins(OP_EXEC);
+	assert_false(answer(RES_MMIO));
+	assert_false(answer(RES_INTERNAL));
+	assert_false(answer(RES_EFAULT));
+	assert_true(answer(RES_MEMFAULT));
+	fault_flags = 0;
+	assert_false(answer(RES_MEMFAULT));
+	assert_string_equal(failed()->rule, "memory-fault-fields");
+	fault_flags = KVM_MEMORY_EXIT_FLAG_PRIVATE | 1;
+	assert_false(answer(RES_MEMFAULT));
+
+	state_is(PS_MAPPED);
+	access_begins(OP_STORE);
+	assert_false(answer(RES_MEMFAULT));
+	pages_begin(r, 2, 1, PS_SHARED, true);
+	for (fault_flags = 0; fault_flags <= KVM_MEMORY_EXIT_FLAG_PRIVATE;
+	     fault_flags += KVM_MEMORY_EXIT_FLAG_PRIVATE)
+		assert_true(answer(RES_MEMFAULT));
+	pages_end(r, 2, 1, PS_SHARED, true);
+	access_begins(OP_STORE);
+	fault_flags = 0;
+	assert_false(answer(RES_MEMFAULT));
 }
 
 static void test_history_too_short(void **state)
@@ -363,6 +405,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_fingerprints, teardown),
 		cmocka_unit_test_teardown(test_both_answers_while_a_call_is_under_way, teardown),
 		cmocka_unit_test_teardown(test_emulation_meets_a_memslot, teardown),
+		cmocka_unit_test_teardown(test_private, teardown),
 		cmocka_unit_test_teardown(test_history_too_short, teardown),
 		cmocka_unit_test_teardown(test_sigbus_fields, teardown),
 		cmocka_unit_test_teardown(test_mmio_address, teardown),

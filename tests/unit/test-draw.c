@@ -9,7 +9,7 @@
 #define NR_INJECTORS	12
 
 static const struct consumer_ops consumers[NR_CONSUMERS] = {
-	{ .name = "c0" }, { .name = "c1", .apart = "i3 r19" }, { .name = "c2" }, { .name = "c3" },
+	{ .name = "c0" }, { .name = "c1", .apart = "i3" }, { .name = "c2" }, { .name = "c3" },
 	{ .name = "c4", .alone = true }, { .name = "c5" },
 };
 
@@ -18,6 +18,13 @@ static const struct injector_ops injectors[NR_INJECTORS] = {
 	{ .name = "i4" }, { .name = "i5" }, { .name = "i6" }, { .name = "i7" }, { .name = "i8" },
 	{ .name = "i9" }, { .name = "i10" }, { .name = "i11" },
 };
+
+const struct backing_ops *backing_find(const char *name)
+{
+	static const struct backing_ops r19 = { .name = "r19", .apart = "c10 c1" }, others;
+
+	return strcmp(name, "r19") ? &others : &r19;
+}
 
 const struct consumer_ops *consumer_find(const char *name)
 {

@@ -332,6 +332,19 @@ void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len)
 		 regs.rsp, regs.rdi, sregs.cr2, ev.exception.injected, ev.exception.nr);
 }
 
+#ifndef KVM_X86_SW_PROTECTED_VM
+#define KVM_X86_SW_PROTECTED_VM	1	/* 6.8 */
+#endif
+
+const char *arch_private_vm(unsigned long *type)
+{
+	*type = KVM_X86_SW_PROTECTED_VM;
+	if (kvm_check_cap(KVM_CAP_VM_TYPES) >> KVM_X86_SW_PROTECTED_VM & 1)
+		return NULL;
+	return "needs CONFIG_KVM_SW_PROTECTED_VM (6.8) or modules with "
+	       "tools/vm/sw-protected-vm.patch, and kvm.tdp_mmu";
+}
+
 const char *arch_can_emulate(void)
 {
 	return proc_flag("/sys/module/kvm/parameters/force_emulation_prefix") ? NULL :
