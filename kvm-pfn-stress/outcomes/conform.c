@@ -122,6 +122,7 @@ struct conform {
 	bool mapped;		/* the guest has page tables for the test page */
 	uint64_t root[2];	/* arch_roots() */
 	bool xen;		/* xen_enable() */
+	const char *no_private;	/* why the VM has no private memory, NULL */
 	/*
 	 * The cell's error stands for a signal that the cell does not send: KVM may as well try again
 	 * until there is one.
@@ -365,6 +366,22 @@ static uint64_t place_of(enum access_op op)
 	return op == OP_LOAD ? PAGE_FILL_OFF : op == OP_EXEC ? PAGE_CODE_OFF : PAGE_OWN_OFF(0);
 }
 
+static bool is_private(const struct outcome_cell *c)
+{
+	return c->backing->props & P_GUEST_ONLY && c->state != ST_SHARED;
+}
+
+/* The word that guests store to, as the host sees it; if it can't, as the guest does. */
+static uint64_t word_of(struct conform *cf, const struct outcome_cell *c, const struct state *st)
+{
+	struct answer a;
+
+	if (!is_private(c))
+		return *(volatile uint64_t *)(st->hva + PAGE_OWN_OFF(0));
+	guest_access(cf, OP_LOAD, st->r->gpa + REGION_GVA_OFFSET + PAGE_OWN_OFF(0), 0, &a);
+	return cf->ctl->value;
+}
+
 /* Did a completed access see and leave behind what it had to? */
 static bool content_right(struct conform *cf, const struct outcome_cell *c, const struct state *st,
 			  uint64_t val, struct cell_result *res)
@@ -382,7 +399,7 @@ static bool content_right(struct conform *cf, const struct outcome_cell *c, cons
 	}
 	if (c->op == OP_LOAD || c->op == OP_EXEC)
 		return true;
-	now = *(volatile uint64_t *)(st->hva + PAGE_OWN_OFF(0));
+	now = word_of(cf, c, st);
 	if (now == val)
 		return true;
 	say(res, "the guest stored 0x%lx, the page has 0x%lx", val, now);
@@ -458,6 +475,11 @@ static void judge(struct conform *cf, const struct outcome_cell *c, struct state
 	} else if (a->first.result == RES_SIGBUS && !siginfo_right(st, &a->first, res)) {
 		broken(cf, c, st, res, ORACLE_POISON, "sigbus-siginfo",
 		       a->first.sig_addr >> 63 ? outcome_states[c->state].name : NULL);
+	} else if ((a->first.result == RES_MEMFAULT || a->first.result == RES_EHWPOISON) &&
+		   c->consumer == CONS_VCPU &&
+		   !outcome_fault_right(&a->first, st->r->gpa, is_private(c), res->got,
+					sizeof(res->got))) {
+		broken(cf, c, st, res, oracle, "memory-fault-fields", word);
 	} else if (a->first.result == RES_MMIO &&
 		   (a->first.mmio_gpa & ~(GUEST_PAGE_SIZE - 1)) != st->r->gpa) {
 		say(res, "MMIO at 0x%lx, not in page 0x%lx", a->first.mmio_gpa, st->r->gpa);
@@ -527,7 +549,7 @@ static void skip(struct cell_result *res, const char *why)
 	snprintf(res->reason, sizeof(res->reason), "%s", why);
 }
 
-static const char *unsupported(const struct outcome_cell *c)
+static const char *unsupported(const struct conform *cf, const struct outcome_cell *c)
 {
 	if (c->consumer == CONS_PREFAULT && kvm_check_cap(KVM_CAP_PRE_FAULT_MEMORY) <= 0)
 		return "KVM_PRE_FAULT_MEMORY is not there (6.11)";
@@ -537,6 +559,8 @@ static const char *unsupported(const struct outcome_cell *c)
 		return arch_nested_unsupported();
 	if (c->consumer == CONS_EMULATED)
 		return arch_can_emulate();
+	if (c->backing->props & P_GUEST_ONLY)
+		return cf->no_private;
 	return NULL;
 }
 
@@ -828,6 +852,7 @@ static void logged(struct conform *cf, const struct outcome_cell *c, struct stat
 static bool refused_store(const struct outcome_cell *c)
 {
 	return outcome_by_guest(c->consumer) && (c->op == OP_STORE || c->op == OP_RMW) &&
+	       !(c->backing->props & P_GMEM) &&
 	       (c->state == ST_PROT_READ || c->state == ST_RO_PTE || c->state == ST_RO_SLOT);
 }
 
@@ -844,6 +869,48 @@ static void store_after_load(struct conform *cf, const struct outcome_cell *c, s
 		judge(cf, c, st, row, &a, val, res);
 	if (!a.over)
 		_exit(1);
+}
+
+static void attribute(const struct state *st, bool private)
+{
+	TEST_ASSERT(!region_set_private(st->r, 0, st->r->nr, private),
+		    "KVM_SET_MEMORY_ATTRIBUTES: %s", strerror(errno));
+}
+
+/*
+ * Private memory, by way of a guest that has touched it: only the guest can write there. What the host
+ * has mapped was filled by state_enter(). False: it can't be had, sh->skip_reason says why.
+ */
+static bool make_private(struct conform *cf, const struct outcome_cell *c, struct state *st)
+{
+	uint64_t gva = st->r->gpa + REGION_GVA_OFFSET, host = st->content;
+	uint64_t page[PAGE_OWN_OFF(0) / 8] = { 0 };
+	struct answer a;
+
+	attribute(st, true);
+	st->content = 0;
+	if (st->no_slot || c->state == ST_NO_FILE || c->state == ST_ABSENT)
+		return true;
+	st->content = stamp_make(0, 2, STAMP_HOST, 0);
+	arch_fill(page, st->content);
+	guest_access(cf, OP_STORE, gva + PAGE_FILL_OFF, page[PAGE_FILL_OFF / 8], &a);
+	guest_access(cf, OP_STORE, gva + PAGE_CODE_OFF, page[PAGE_CODE_OFF / 8], &a);
+	if (c->state == ST_POISON)
+		return state_poison_file(st);
+	if (c->state == ST_PUNCHED) {
+		TEST_ASSERT(!st->r->ops->zap(st->r, 0, 1), "a hole in guest_memfd");
+		st->content = 0;
+	}
+	if (c->state == ST_SHARED || c->state == ST_SHARED_BACK) {
+		attribute(st, false);
+		if (c->state == ST_SHARED) {
+			st->content = host;
+		} else {
+			guest_access(cf, OP_LOAD, gva + PAGE_FILL_OFF, 0, &a);
+			attribute(st, true);
+		}
+	}
+	return true;
 }
 
 static void one_access(struct conform *cf, const struct outcome_cell *c, struct state *st,
@@ -872,6 +939,11 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 		good_store(cf, &a);
 	}
 
+	if (c->backing->props & P_GUEST_ONLY && !make_private(cf, c, st)) {
+		skip(res, cf->run->sh->skip_reason);
+		memslot(cf, st, false);
+		return;
+	}
 	if (state_series(st)) {
 		series(cf, c, st, row, val, res);
 		memslot(cf, st, false);
@@ -922,7 +994,7 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 static void run_cell(struct conform *cf, const struct outcome_cell *c, struct cell_result *res)
 {
 	struct shared *sh = cf->run->sh;
-	const char *why = unsupported(c);
+	const char *why = unsupported(cf, c);
 	struct state st = { .run = cf->run, .cell = c };
 
 	memset(res, 0, sizeof(*res));
@@ -934,18 +1006,27 @@ static void run_cell(struct conform *cf, const struct outcome_cell *c, struct ce
 		one_access(cf, c, &st, res);
 	else
 		skip(res, sh->skip_reason);
+	/* what is at that address next is no private memory */
+	if (st.r && c->backing->props & P_GUEST_ONLY)
+		attribute(&st, false);
 	sh->skip_reason[0] = 0;
 	state_leave(&st);
 	if (res->verdict == CELL_PASS && !res->got[0])
 		skip(res, "nothing was checked");
 }
 
-static void add_vm(struct conform *cf, bool ring)
+/* For cells whose backing has these P_*. */
+static void add_vm(struct conform *cf, unsigned int props)
 {
 	struct run *run = cf->run;
+	unsigned long type = 0;
+	bool ring = props & P_RING;
 
-	run->vm = compat_vm_create(1, 512, cf->nested ? cell_host : cell_guest, 0, run->vcpu,
-				   ring ? log_ring : NULL);
+	/* all of the group, or none */
+	if (props & P_GUEST_ONLY)
+		cf->no_private = arch_private_vm(&type);
+	run->vm = compat_vm_create(1, 512, cf->nested ? cell_host : cell_guest,
+				   cf->no_private ? 0 : type, run->vcpu, ring ? log_ring : NULL);
 	arch_vm_setup(run->vm);
 	cf->vcpu = run->vcpu[0];
 	if (ring)
@@ -998,7 +1079,7 @@ int conform_run(const struct scenario *sc, struct shared *sh)
 	w.ws->is_vcpu = true;
 	snprintf(w.ws->name, sizeof(w.ws->name), "vcpu0");
 	atomic_store(&w.ws->tid, syscall(SYS_gettid));
-	add_vm(&cf, cells[0].backing->props & P_RING);
+	add_vm(&cf, cells[0].backing->props);
 	add_timer(&cf);
 	atomic_store(&w.ws->phase, W_BUSY);
 	atomic_store(&sh->nr_workers, 1);

@@ -19,6 +19,7 @@
 #include "core/knob.h"
 #include "core/pagemap.h"
 #include "core/poison.h"
+#include "core/proc.h"
 #include "core/signals.h"
 #include "outcomes/state.h"
 #include "plugins.h"
@@ -115,15 +116,21 @@ static bool absent(struct state *st)
 	return drop_ptes(st);
 }
 
-static bool poison(struct state *st)
+static bool can_poison(struct state *st)
 {
 	const char *why = poison_unsupported();
+
+	if (why)
+		snprintf(st->run->sh->skip_reason, sizeof(st->run->sh->skip_reason), "%s", why);
+	return !why;
+}
+
+static bool poison(struct state *st)
+{
 	uint64_t pfn;
 
-	if (why) {
-		snprintf(st->run->sh->skip_reason, sizeof(st->run->sh->skip_reason), "%s", why);
+	if (!can_poison(st))
 		return false;
-	}
 	fill(st);
 	pfn = st->pfn = poison_pfn_of(st->hva);
 	st->poison = pfn ? poison_note(st->run->sh, pfn) : -1;
@@ -137,6 +144,36 @@ static bool poison(struct state *st)
 		st->poison = -1;
 	}
 	return false;
+}
+
+#define CORRUPT		"/sys/kernel/debug/hwpoison/corrupt-pfn"
+
+bool state_poison_file(struct state *st)
+{
+	char text[32];
+	int err;
+
+	if (st->run->helper_fd < 0) {
+		snprintf(st->run->sh->skip_reason, sizeof(st->run->sh->skip_reason),
+			 "which page the file has needs the helper module");
+		return false;
+	}
+	err = helper_file_pfn(st->run->helper_fd, st->r->fd, 0, &st->pfn);
+	errno = -err;
+	if (err)
+		return cannot(st, "PFNH_FILE_PFN");
+	st->poison = poison_note(st->run->sh, st->pfn);
+	if (st->poison < 0)
+		return cannot(st, "too many poisoned pages");
+	snprintf(text, sizeof(text), "0x%lx", st->pfn);
+	/* EBUSY for a page that the file goes on having: the flag tells */
+	err = proc_write(CORRUPT, text);
+	if (poison_is(st->run->helper_fd, st->pfn, false))
+		return true;
+	poison_undo(st->run->sh, st->poison, false);
+	st->poison = -1;
+	errno = -err;
+	return cannot(st, CORRUPT);
 }
 
 static void heal(struct state *st)
@@ -509,6 +546,9 @@ bool state_enter(struct state *st)
 	case ST_PROT_NONE_ABSENT:
 		return absent(st) && protect(st, PROT_NONE);
 	case ST_POISON:
+		if (ops->guest_only)	/* when the guest has touched it */
+			return can_poison(st);
+		/* fall through */
 	case ST_POISON_BLOCKED:
 	case ST_POISON_IGNORED:
 		return poison(st);
@@ -629,7 +669,8 @@ bool state_enter(struct state *st)
 
 void state_map(struct state *st)
 {
-	if (st->cell->backing->props & P_GMEM)
+	/* what the host maps of private memory is another one */
+	if ((st->cell->backing->props & (P_GMEM | P_GUEST_ONLY)) == P_GMEM)
 		drop_ptes(st);
 }
 

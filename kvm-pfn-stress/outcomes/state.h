@@ -43,6 +43,13 @@ bool state_enter(struct state *st);
 /* ST_SLOT_REPLACED: other memory, at st->hva; what was there stays where it is. */
 void state_replace(struct state *st);
 
+/**
+ * state_poison_file - poison the page that the region's file has first, mapped or not
+ *
+ * Return: true, or false with the reason in run->sh->skip_reason; state_leave() heals it.
+ */
+bool state_poison_file(struct state *st);
+
 /* What holds during the access only: signal masks and handlers, errors without an address. */
 void state_hold(struct state *st, bool on);
 

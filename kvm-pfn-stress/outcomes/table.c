@@ -215,6 +215,8 @@ const struct outcome_backing outcome_backings[] = {
 	  P_GUP | P_DEMAND | P_HANDLER | P_FILE | P_DISK | P_RECLAIM | P_BRIEF },
 	{ "guest-memfd", NULL, "guest-memfd", "guest_memfd that the host can map as well",
 	  P_GUP | P_DEMAND | P_HANDLER | P_GMEM | P_BRIEF },
+	{ "guest-memfd-private", NULL, "guest-memfd-private", "guest_memfd that is private",
+	  P_DEMAND | P_GMEM | P_GUEST_ONLY | P_POISON },
 	{ "memfd-secret", NULL, "secret", "memfd_secret(): not even in the kernel's direct map",
 	  P_DEMAND | P_HANDLER | P_SECRET },
 	{ "hugetlb", NULL, "hugetlb", "hugetlb pages of 2 MiB",
