@@ -22,9 +22,9 @@ mutants() { # KERNEL DURATION NAME...
 
 mutants 6.12 20s stale-unmap.patch retry-ignored.patch pfnmap-write-bypass.patch page-ref-leak.patch \
 	pfnmap-ref-underflow.patch poison-efault.patch poison-retry-forever.patch unkillable-gup.patch \
-	mmap-lock-left.patch read-fault-writable.patch
+	mmap-lock-left.patch read-fault-writable.patch gmem-hole-not-unmapped.patch
 # these take all of their time
 mutants 6.12 6s vm-leak.patch control-extra-retry.patch
 mutants 7.3 20s stale-unmap.patch pfnmap-refused.patch
-ok 'all of them ran' is "$cases" 14
+ok 'all of them ran' is "$cases" 15
 finish

@@ -32,19 +32,20 @@ passes() {
 # Scenarios that a kernel can't run; all others must pass. The VM has no memory for huge pages of 1 GiB.
 cannot_run() {
 	case $1 in
-	6.1) echo aging fail-alloc guest-memfd hugetlb-1g memfd-secret outcomes/guest-memfd \
-		outcomes/secret pfncache pfncache-hva pfnmap-huge prefault unsafe-mappings ;;
-	6.12) echo fail-alloc guest-memfd hugetlb-1g outcomes/guest-memfd unsafe-mappings ;;
-	7.3) echo fail-alloc hugetlb-1g ;;
+	6.1) echo aging fail-alloc guest-memfd guest-memfd-private hugetlb-1g memfd-secret outcomes/guest-memfd \
+		outcomes/guest-memfd-private outcomes/secret pfncache pfncache-hva pfnmap-huge prefault unsafe-mappings ;;
+	6.12) echo fail-alloc guest-memfd guest-memfd-private hugetlb-1g outcomes/guest-memfd \
+		outcomes/guest-memfd-private unsafe-mappings ;;
+	7.3) echo fail-alloc guest-memfd-private hugetlb-1g outcomes/guest-memfd-private ;;
 	esac
 }
 
 for kernel in 6.12 7.3 6.1; do
 	case $kernel in
 	# 6.11; Xen's event channels; 6.5 without secretmem.enable=1
-	6.1) cannot='/prefault/|/pfncache/|/memfd-secret/|/guest-memfd/' ;;
-	6.12) cannot='/guest-memfd/' ;;
-	*) cannot=nothing ;;
+	6.1) cannot='/prefault/|/pfncache/|/memfd-secret/|/guest-memfd(-private)?/' ;;
+	6.12) cannot='/guest-memfd(-private)?/' ;;
+	*) cannot='/guest-memfd-private/' ;;
 	esac
 	stress --kernel $kernel --duration 45s
 	ok "$kernel: passes" passes
