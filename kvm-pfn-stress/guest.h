@@ -59,6 +59,7 @@ enum guest_sync {
  * entry: it need not wait for the first store.
  */
 enum window_mode { WINDOW_WRITE, WINDOW_READ, WINDOW_ABSENT, WINDOW_USED };
+#define WINDOW_NOEXEC	4	/* with one of them: and no execution */
 
 /* What KVM does with a control block at the moment: see struct guest_nested. */
 enum nested_op { NESTED_NONE, NESTED_RUN, NESTED_EXIT, NR_NESTED_OPS };

@@ -67,6 +67,19 @@ void arch_pte_set(uint64_t pte, uint64_t gpa, uint64_t mode);
 void arch_flush_page(uint64_t gva);
 void arch_flush_root(uint64_t root);
 
+/**
+ * arch_entry - an entry of a page table, for tables.c
+ * @gpa: of the next table or of the page
+ * @rights: TE_*; TE_LEAF in a table of level 1 is understood
+ * @level: of the table that it is for, 1: the last one
+ *
+ * arch_entry_gpa() and arch_entry_rights() are what it was made of; TE_ACCESSED and TE_DIRTY as the CPU
+ * (or KVM) has set them since.
+ */
+uint64_t arch_entry(uint64_t gpa, unsigned int rights, unsigned int level);
+uint64_t arch_entry_gpa(uint64_t entry);
+unsigned int arch_entry_rights(uint64_t entry, unsigned int level);
+
 /*
  * A nested guest; @arch is what arch_nested_setup() returned.
  *

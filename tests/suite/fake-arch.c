@@ -128,6 +128,21 @@ void arch_flush_root(uint64_t root) { }
 
 void arch_roots(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t root[2]) { }
 
+uint64_t arch_entry(uint64_t gpa, unsigned int rights, unsigned int level)
+{
+	return gpa | rights;
+}
+
+uint64_t arch_entry_gpa(uint64_t entry)
+{
+	return entry & ~(GUEST_PAGE_SIZE - 1);
+}
+
+unsigned int arch_entry_rights(uint64_t entry, unsigned int level)
+{
+	return (entry & 63) | (level == 1 ? TE_LEAF : 0);
+}
+
 uint64_t arch_window_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t pte_gva,
 			   uint64_t gpa)
 {
