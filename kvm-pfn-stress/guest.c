@@ -128,12 +128,44 @@ static enum access_status exec(const struct guest_vcpu *me, uint64_t gva, uint64
 /* The guest's own page table is asked before KVM is, whatever the state of the page. */
 static bool window_forbids(const struct guest_vcpu *me, enum access_op op)
 {
-	return me->window_mode == WINDOW_ABSENT ||
-	       (me->window_mode == WINDOW_READ && (op == OP_STORE || op == OP_RMW));
+	uint64_t mode = me->window_mode & ~(uint64_t)WINDOW_NOEXEC;
+
+	if (op == OP_EXEC && (me->window_mode & WINDOW_NOEXEC))
+		return true;
+	return mode == WINDOW_ABSENT || (mode == WINDOW_READ && (op == OP_STORE || op == OP_RMW));
 }
 
+static enum access_status access_word(struct guest_vcpu *me, uint64_t id, enum access_op op,
+				      uint64_t gva, bool fill_word, uint64_t last, uint64_t stamp,
+				      uint64_t *v)
+{
+	switch (op) {
+	case OP_STORE:
+		return store(me, gva + PAGE_OWN_OFF(id), stamp);
+	case OP_RMW:
+		return rmw(me, gva + PAGE_OWN_OFF(id), last, stamp, v);
+	case OP_EXEC:
+		return exec(me, gva + PAGE_CODE_OFF, v);
+	default:
+		return load(me, gva + (fill_word ? PAGE_FILL_OFF : PAGE_OWN_OFF(id)), v);
+	}
+}
+
+static void window_marks(struct guest_vcpu *me, enum access_op op, enum access_status st)
+{
+	bool done = st == ACCESS_DONE && !__atomic_load_n(&me->mmio, __ATOMIC_ACQUIRE) &&
+		    !me->window_late;
+	uint64_t got, want;
+
+	me->checks++;
+	if (!tables_check(&me->tables, me->window_gva, op == OP_STORE || op == OP_RMW, done, &got,
+			  &want))
+		report(me, RULE_MARKS, got, want);
+}
+
+/* @now: if the page is behind the window, by the window */
 static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t id, uint64_t page,
-			enum access_op op)
+			enum access_op op, bool now)
 {
 	uint64_t *word = &ctl_words(ctl)[page];
 	uint64_t *own = &ctl_own(ctl, id)[page];
@@ -149,7 +181,7 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 	if ((gva & GVA_ALIAS) && (rng_next(&me->rng) & 1))
 		me->alias = GUEST_ALIAS_OFFSET;
 	gva = (gva & ~GVA_FLAGS) + me->alias;
-	if (page == me->window && me->window_gva && (rng_next(&me->rng) & 1)) {
+	if (page == me->window && me->window_gva && (now || (rng_next(&me->rng) & 1))) {
 		me->alias = 0;
 		gva = me->window_gva;
 		window = true;
@@ -166,24 +198,22 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 	__atomic_store_n(&me->word, w1, __ATOMIC_SEQ_CST);
 
 	stamp = stamp_make(page, pw_gen(w1), id, ++me->seq);
-	switch (op) {
-	case OP_STORE:
-		st = store(me, gva + PAGE_OWN_OFF(id), stamp);
-		break;
-	case OP_RMW:
-		st = rmw(me, gva + PAGE_OWN_OFF(id), last, stamp, &v);
-		break;
-	case OP_EXEC:
-		st = exec(me, gva + PAGE_CODE_OFF, &v);
-		break;
-	default:
-		st = load(me, gva + (fill_word ? PAGE_FILL_OFF : PAGE_OWN_OFF(id)), &v);
+	st = access_word(me, id, op, gva, fill_word, last, stamp, &v);
+	if (window && me->window_again && st == ACCESS_TRAPPED && !window_forbids(me, op)) {
+		me->window_again = 0;
+		st = access_word(me, id, op, gva, fill_word, last, stamp, &v);
 	}
 	arch_guest_mb();
 	w2 = __atomic_load_n(word, __ATOMIC_ACQUIRE);
 
 	me->count[op]++;
 	__atomic_store_n(&me->ops, me->ops + 1, __ATOMIC_RELEASE);
+	if (window && me->own_tables)
+		window_marks(me, op, st);
+	if (window && me->window_late && st == ACCESS_TRAPPED) {
+		me->skipped++;
+		return;
+	}
 	if (window && window_forbids(me, op)) {
 		if (st != ACCESS_TRAPPED)
 			report(me, RULE_WINDOW, v, me->window_mode);
@@ -234,7 +264,7 @@ static void sweep(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t id)
 	uint64_t end = ctl->nr_pages * (id + 1) / ctl->nr_vcpus;
 
 	for (; p < end && !__atomic_load_n(&ctl->pause, __ATOMIC_ACQUIRE); p++)
-		access_page(ctl, me, id, p, OP_STORE);
+		access_page(ctl, me, id, p, OP_STORE, false);
 	if (p == end)
 		GUEST_SYNC(SYNC_SWEEP);
 }
@@ -271,7 +301,7 @@ static uint64_t random_page(struct guest_ctl *ctl, struct guest_vcpu *me)
 {
 	uint64_t page;
 
-	if (me->window_gva && !(rng_next(&me->rng) & 3))
+	if (me->window_gva && me->window != NO_PAGE && !(rng_next(&me->rng) & 3))
 		return me->window;
 	if (!(rng_next(&me->rng) & 3)) {
 		page = me->again + (rng_next(&me->rng) & 3 ?
@@ -291,40 +321,46 @@ static void random_access(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t
 		me->stay--;
 	} else {
 		me->again = random_page(ctl, me);
-		if (!me->emulated && !rng_below(&me->rng, STAY_ODDS))
+		if (!me->emulated && !rng_below(&me->rng, me->own_tables ? 8 * STAY_ODDS : STAY_ODDS))
 			me->stay = 1 << rng_below(&me->rng, STAY_MAX_LOG2 + 1);
 	}
-	access_page(ctl, me, id, me->again, me->access[rng_below(&me->rng, 16)]);
+	access_page(ctl, me, id, me->again, me->access[rng_below(&me->rng, 16)], false);
 	if (me->skipped != skipped && me->stay > STAY_SKIPPED)
 		me->stay = STAY_SKIPPED;
 }
 
 /*
- * Another page behind the window, or another right to it. Shadow paging write-protects the page table or
- * lets it go out of step (unsync) until the guest flushes the translation:
+ * Page tables change, and the window is the address that is accessed next. Shadow paging write-protects
+ * a page table or lets it go out of step (unsync) until the guest flushes the translation:
  *
  *	this vCPU			KVM				another vCPU
  *	---------			---				------------
- *	writes the PTE			unsync, page table writable	writes its PTE in the same table
- *	invlpg				brings the entry in step
- *	access				<- must be by the new PTE
+ *	writes an entry			unsync, page table writable	writes its own in the same table
+ *	flushes				brings the entry in step
+ *	access				<- must be by the new entry
  */
-static void window_move(struct guest_ctl *ctl, struct guest_vcpu *me)
+static void window_move(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t id)
 {
-	/* often only what may be done there: KVM keeps what it knows of the page */
-	uint64_t page = rng_next(&me->rng) & 1 ? me->window : rng_below(&me->rng, ctl->nr_pages);
-	static const uint8_t mode[8] = {
-		WINDOW_READ, WINDOW_READ, WINDOW_ABSENT, WINDOW_USED, WINDOW_USED, WINDOW_USED,
-	};
+	struct tables *t = &me->tables;
+	struct tables_pick p;
 
-	if (ctl_gva(ctl)[page] & GVA_PRIVATE)
-		return;
-	me->window = page;
-	me->window_mode = mode[rng_below(&me->rng, 8)];
-	arch_pte_set(me->window_pte, (ctl_gva(ctl)[page] & ~GVA_FLAGS) - REGION_GVA_OFFSET,
-		     me->window_mode);
-	arch_flush_page(me->window_gva);
+	if (me->own_tables == 1) {
+		tables_start(t, ctl, &me->rng);
+		me->own_tables = 2;
+	}
+	tables_step(t, ctl, &me->rng, true, &p);
+	if (p.flush == TABLE_FLUSH_ROOT)
+		arch_flush_root(t->root[p.root]);
+	else if (p.flush == TABLE_FLUSH_ADDR)
+		arch_flush_page(p.addr);
 	me->windows++;
+	me->window_gva = p.addr;
+	me->window_mode = p.mode;
+	me->window_again = p.again;
+	me->window_late = p.late;
+	me->window = p.mode == WINDOW_ABSENT ? t->favourite : p.page;
+	if (me->window != NO_PAGE)
+		access_page(ctl, me, id, me->window, me->access[rng_below(&me->rng, 16)], true);
 }
 
 /* Something else than a checked access begins: the host is told of which page. */
@@ -472,8 +508,8 @@ void guest_main(uint64_t id)
 			__atomic_store_n(&me->page, NO_PAGE, __ATOMIC_RELEASE);
 			GUEST_SYNC(SYNC_TURN);
 		} else {
-			if (me->window_pte && !(rng_next(&me->rng) & 3))
-				window_move(ctl, me);
+			if (me->own_tables && !me->stay && (rng_next(&me->rng) & 1))
+				window_move(ctl, me, id);
 			random_access(ctl, me, id);
 		}
 	}

@@ -10,6 +10,7 @@
 
 #include "core/rng.h"
 #include "core/stamp.h"
+#include "tables.h"
 
 #define GUEST_MAX_VCPUS		8
 #define GUEST_MAX_PAGES		32768
@@ -73,6 +74,7 @@ enum guest_rule {
 	RULE_ACCESS,	/* an access was completed that had to fail */
 	RULE_TRAPPED,	/* an exception for no reason */
 	RULE_WINDOW,	/* an access was completed that the guest's own page table forbids */
+	RULE_MARKS,	/* an access left a page table entry otherwise than the CPU has to */
 	RULE_NESTED,	/* the nested guest ended with another answer than it gave */
 	RULE_NR
 };
@@ -135,12 +137,16 @@ struct guest_vcpu {
 	struct guest_report report;
 	/* written by the host during the access: it was completed by an MMIO exit */
 	uint64_t mmio;
-	/* a second translation that the guest changes: 0, or WINDOW_GVA(), and the page behind it */
+	/* a second translation that the guest changes: 0, or an address, and the page behind it */
 	uint64_t window_gva, window;
-	uint64_t window_pte;	/* gva of the page table entry, 0: the guest has no way to it */
-	uint64_t window_mode;	/* enum window_mode */
+	uint64_t window_mode;	/* enum window_mode, WINDOW_NOEXEC */
 	uint64_t windows;	/* times that it was changed */
 	uint64_t in_window;	/* this access goes there */
+	uint64_t window_again;	/* an exception there may be by rights that it had before, once */
+	uint64_t window_late;	/* an exception there may be: it allows less than it did at the last flush */
+	/* what translates it, where it is the guest's own page tables: tables.user is a vCPU */
+	uint64_t own_tables;	/* 0: no; 1: yes; 2: and they were written for the first time */
+	struct tables tables;
 	/* the page of the last random access, and how many more stay on it */
 	uint64_t again, stay;
 	struct guest_nested nested;

@@ -190,6 +190,16 @@ uint64_t arch_window_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gv
 void arch_roots(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t root[2]);
 
 /**
+ * arch_tables_setup - page tables that the guest of a vCPU rewrites, and roots of its own with them
+ * @run: the scenario, all that its guests will use is mapped
+ * @vcpu: number of the vCPU, which has not run yet
+ *
+ * Fills in what the host has to of its guest_vcpu.tables, for addresses from TABLES_BASE(@vcpu) on.
+ */
+struct run;
+void arch_tables_setup(struct run *run, unsigned int vcpu);
+
+/**
  * arch_table_fill - write a last-level page table that translates one page
  * @hva: the table
  * @gva: the page
@@ -247,7 +257,6 @@ const char *arch_nested_unsupported(void);
  *
  * Return: gva of what L1 needs: guest_nested.arch.
  */
-struct run;
 uint64_t arch_nested_setup(struct run *run, unsigned int vcpu, void (*l2)(uint64_t));
 
 /* Where the vCPU is, in a few words for the failure card. Context: the vCPU's thread. */

@@ -23,7 +23,7 @@
 #define MAX_KNOWN	48	/* of them; what is new always finds a place */
 #define MAX_POISON	1024
 #define MAX_COUNTERS	512
-#define MAX_GUEST_COUNTS 4
+#define MAX_GUEST_COUNTS 6
 #define MAX_UNDO	32
 #define NR_EXPLORERS	8
 #define RING_OPS	2048	/* a power of two */

@@ -26,6 +26,7 @@ static const char *const rule_names[RULE_NR] = {
 	[RULE_ACCESS] = "access-completed",
 	[RULE_TRAPPED] = "trapped",
 	[RULE_WINDOW] = "window-ignored",
+	[RULE_MARKS] = "page-table-marks",
 	[RULE_NESTED] = "nested-answer",
 };
 
@@ -437,6 +438,12 @@ void content_report(struct worker *w)
 		snprintf(f.got, sizeof(f.got), "the access completed (value 0x%lx)", rep->got);
 		fail(w->run->sh, mask & ONE(PS_POISON) ? ORACLE_POISON : ORACLE_OUTCOME, &f,
 		     page_state_name(pw_new(g->word)));
+		return;
+	}
+	if (rep->rule == RULE_MARKS) {
+		snprintf(f.expected, sizeof(f.expected), "page table entry 0x%016lx", rep->expected);
+		snprintf(f.got, sizeof(f.got), "0x%016lx", rep->got);
+		fail(w->run->sh, ORACLE_CONTENT, &f, NULL);
 		return;
 	}
 	snprintf(f.expected, sizeof(f.expected), "0x%016lx (page %u gen %u writer %u)",

@@ -123,6 +123,7 @@ const char *arch_can_emulate(void)
 
 void arch_pte_set(uint64_t pte, uint64_t gpa, uint64_t mode) { }
 void arch_flush_page(uint64_t gva) { }
+void arch_tables_setup(struct run *run, unsigned int vcpu) { }
 
 void arch_flush_root(uint64_t root) { }
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Page table entries, of the guest's own tables and of nested ones alike. Runs in the guest.
+ * Page table entries, of the guest's own tables and of nested ones alike, and page tables for tables.c.
  */
+#include "core/compat.h"
 #include "arch/arch.h"
+#include "arch/x86/x86.h"
+#include "core/run.h"
 #include "tables.h"
 
 #define ENTRY_PRESENT	(1ul << 0)
@@ -13,6 +16,8 @@
 #define ENTRY_LARGE	(1ul << 7)	/* not in a table of level 1 */
 #define ENTRY_NOEXEC	(1ul << 63)
 #define ENTRY_ADDR	0xffffffffff000ul
+
+/* ---- in the guest ---- */
 
 uint64_t arch_entry(uint64_t gpa, unsigned int rights, unsigned int level)
 {
@@ -44,4 +49,33 @@ unsigned int arch_entry_rights(uint64_t entry, unsigned int level)
 	       (entry & ENTRY_NOEXEC ? TE_NOEXEC : 0) |
 	       (entry & ENTRY_ACCESSED ? TE_ACCESSED : 0) | (entry & ENTRY_DIRTY ? TE_DIRTY : 0) |
 	       (level == 1 || (entry & ENTRY_LARGE) ? TE_LEAF : 0);
+}
+
+/* ---- on the host ---- */
+
+void arch_tables_setup(struct run *run, unsigned int vcpu)
+{
+	struct tables *t = &run->ctl->vcpu[vcpu].tables;
+	struct kvm_sregs s;
+	unsigned int i, v;
+
+	for (v = 0; v < vcpu && !run->ctl->vcpu[v].own_tables; v++)
+		;
+	vcpu_sregs_get(run->vcpu[vcpu], &s);
+	for (i = 0; i < TABLES_NR; i++) {
+		t->gva[i] = v < vcpu ? run->ctl->vcpu[v].tables.gva[i] :
+				       compat_vm_alloc(run->vm, GUEST_PAGE_SIZE);
+		t->gpa[i] = addr_gva2gpa(run->vm, t->gva[i]);
+	}
+	for (i = 0; i < TABLES_EACH; i++) {
+		unsigned int top = TABLES_EACH * (TABLES_LEVELS - 1) + i;
+
+		t->root[i] = v < vcpu ? run->ctl->vcpu[v].tables.root[i] :
+			     copy_root(run->vm, &s, t->gpa[top]);
+	}
+	t->user = vcpu;
+	s.cr0 |= X86_CR0_WP;
+	s.cr3 = t->root[0];
+	TEST_ASSERT(s.efer & EFER_NX, "the guest has no NX");
+	vcpu_sregs_set(run->vcpu[vcpu], &s);
 }

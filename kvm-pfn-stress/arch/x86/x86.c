@@ -226,6 +226,24 @@ uint64_t arch_window_setup(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gv
 	return pte_gva + (gva >> 12 & 511) * 8;
 }
 
+uint64_t copy_root(struct kvm_vm *vm, const struct kvm_sregs *s, uint64_t level4)
+{
+	void *to = addr_gpa2hva(vm, level4);
+	uint64_t cr3 = level4;
+
+	if (s->cr4 & X86_CR4_LA57) {
+		uint64_t *top;
+
+		cr3 = addr_gva2gpa(vm, compat_vm_alloc(vm, GUEST_PAGE_SIZE));
+		top = addr_gpa2hva(vm, cr3);
+		memcpy(top, addr_gpa2hva(vm, s->cr3 & PTE_ADDR), GUEST_PAGE_SIZE);
+		top[0] = (top[0] & ~PTE_ADDR) | level4;
+	}
+	memcpy(to, (void *)((uint64_t)table_entry(vm, s, 0, 4) & ~(GUEST_PAGE_SIZE - 1)),
+	       GUEST_PAGE_SIZE);
+	return cr3 | (s->cr3 & ~PTE_ADDR);
+}
+
 void arch_roots(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t root[2])
 {
 	struct kvm_sregs s;

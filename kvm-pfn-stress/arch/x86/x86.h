@@ -10,6 +10,18 @@
 
 struct ex_regs;
 
+/**
+ * copy_root - a second address space that shares all tables below level 4 with the first
+ * @vm: the VM
+ * @s: of a vCPU of the first
+ * @level4: gpa of a page to be the table of level 4 (for gva below 1 << 48)
+ *
+ * Return: its CR3.
+ */
+struct kvm_sregs;
+struct kvm_vm;
+uint64_t copy_root(struct kvm_vm *vm, const struct kvm_sregs *s, uint64_t level4);
+
 /* Where a guest goes on after an exception in an access at @rip; 0: it was in none. */
 uint64_t access_trapped(uint64_t rip);
 
