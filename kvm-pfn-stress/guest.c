@@ -359,8 +359,14 @@ static void window_move(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 	me->window_again = p.again;
 	me->window_late = p.late;
 	me->window = p.mode == WINDOW_ABSENT ? t->favourite : p.page;
-	if (me->window != NO_PAGE)
-		access_page(ctl, me, id, me->window, me->access[rng_below(&me->rng, 16)], true);
+	if (me->window == NO_PAGE)
+		return;
+	access_page(ctl, me, id, me->window, me->access[rng_below(&me->rng, 16)], true);
+	if (p.late) {
+		/* without an exit the CPU keeps what it has */
+		me->again = me->window;
+		me->stay = 1 << rng_below(&me->rng, STAY_MAX_LOG2 + 1);
+	}
 }
 
 /* Something else than a checked access begins: the host is told of which page. */
@@ -508,9 +514,10 @@ void guest_main(uint64_t id)
 			__atomic_store_n(&me->page, NO_PAGE, __ATOMIC_RELEASE);
 			GUEST_SYNC(SYNC_TURN);
 		} else {
-			if (me->own_tables && !me->stay && (rng_next(&me->rng) & 1))
+			if (me->own_tables && !me->stay && (rng_next(&me->rng) & 3))
 				window_move(ctl, me, id);
-			random_access(ctl, me, id);
+			else
+				random_access(ctl, me, id);
 		}
 	}
 }

@@ -14,6 +14,8 @@
 #include "guest.h"
 #include "tables.h"
 
+#define TABLES_REST	256	/* next to nothing: hardly one of these accesses leaves the guest */
+
 static unsigned int shift_of(unsigned int level)
 {
 	return GUEST_PAGE_SHIFT + 9 * (level - 1);
@@ -53,6 +55,22 @@ static uint64_t random_addr(const struct tables *t, struct rng *rng)
 	for (level = 1; level <= TABLES_LEVELS; level++)
 		addr |= (uint64_t)(index_of(t, level) + rng_below(rng, nr_of(level))) << shift_of(level);
 	return addr;
+}
+
+/* By the same tables as the last one; or perhaps by the same last entry, but another way; or any. */
+static uint64_t near_addr(const struct tables *t, struct rng *rng)
+{
+	uint64_t any = random_addr(t, rng), low = (1ul << shift_of(2)) - 1;
+
+	switch (rng_below(rng, 3)) {
+	case 0:
+		return (t->addr & ~low) | (any & low);
+	case 1:
+		low = (1ul << shift_of(2 + rng_below(rng, 2))) - 1;
+		return (any & ~low) | (t->addr & low);
+	default:
+		return any;
+	}
 }
 
 static uint64_t *in_memory(const struct tables *t, unsigned int table, unsigned int level,
@@ -176,13 +194,13 @@ static unsigned int random_rights(struct rng *rng, unsigned int level)
 	/* a path needs all of its entries: those above the leaf mostly allow everything */
 	if (rng_below(rng, leaf ? 8 : 16))
 		rights |= TE_PRESENT;
-	if (rng_below(rng, leaf ? 3 : 6))
+	if (rng_below(rng, 4))
 		rights |= TE_WRITE;
 	if (!rng_below(rng, 8))
 		rights |= TE_NOEXEC;
 	if (rng_below(rng, 4))
 		rights |= TE_ACCESSED;
-	if (rng_below(rng, 3))
+	if (rng_below(rng, 4))
 		rights |= TE_DIRTY;
 	return rights;
 }
@@ -195,7 +213,6 @@ static uint64_t random_target(struct tables *t, struct guest_ctl *ctl, struct rn
 		return t->favourite;
 	if (!rng_below(rng, 64))
 		t->favourite = page;
-	/* one page by many entries: more than KVM's descriptor of an rmap has room for */
 	return rng_next(rng) & 1 ? t->favourite : page;
 }
 
@@ -264,12 +281,27 @@ static void pick_entry(const struct tables *t, struct rng *rng, uint64_t addr, s
 	s->table = TABLES_EACH * (level - 1) + rng_below(rng, TABLES_EACH);
 }
 
+/*
+ * One page by all leaves of a table, nothing left to be marked: KVM prefetches them, and has more SPTEs of
+ * the page than a descriptor of its rmap has room for.
+ */
+static void fill(struct tables *t, struct guest_ctl *ctl, struct rng *rng, unsigned int table)
+{
+	struct step s = { .table = table, .level = 1 };
+
+	for (s.n = 0; s.n < nr_of(1); s.n++)
+		entry_write(t, &s, t->favourite, TE_PRESENT | TE_WRITE | TE_ACCESSED | TE_DIRTY,
+			    page_gpa(ctl, t->favourite), rng);
+}
+
 static void change(struct tables *t, struct guest_ctl *ctl, struct rng *rng, uint64_t addr)
 {
 	struct step s;
 
 	pick_entry(t, rng, addr, &s);
-	if (rng_next(rng) & 1)
+	if (s.level == 1 && !rng_below(rng, 16))
+		fill(t, ctl, rng, s.table);
+	else if (rng_next(rng) & 1)
 		entry_rights(t, rng, &s, random_rights(rng, s.level));
 	else
 		entry_random(t, ctl, rng, &s, 0);
@@ -279,8 +311,7 @@ static void change(struct tables *t, struct guest_ctl *ctl, struct rng *rng, uin
  * Allow more than before. Where an entry was absent no CPU has kept anything of it or below it; where it
  * was present it stays as it is but for the rights, and marked as used: nobody has to walk it again.
  */
-static bool widen(struct tables *t, struct guest_ctl *ctl, struct rng *rng, uint64_t addr,
-		  bool *again)
+static void widen(struct tables *t, struct guest_ctl *ctl, struct rng *rng, uint64_t addr)
 {
 	unsigned int rights;
 	bool wider = false;
@@ -296,7 +327,7 @@ static bool widen(struct tables *t, struct guest_ctl *ctl, struct rng *rng, uint
 				entry_rights(t, rng, &s, random_rights(rng, s.level) | TE_PRESENT);
 			else
 				entry_random(t, ctl, rng, &s, TE_PRESENT);
-			return true;
+			return;
 		}
 		if (!(rights & TE_WRITE) || (rights & TE_NOEXEC)) {
 			wider = true;
@@ -308,9 +339,8 @@ static bool widen(struct tables *t, struct guest_ctl *ctl, struct rng *rng, uint
 	if (wider) {
 		/* other addresses by the same entries may see an exception, too */
 		t->exact = addr;
-		*again = true;
+		t->again = 1;
 	}
-	return wider;
 }
 
 /*
@@ -346,44 +376,68 @@ static bool is_exact(const struct tables *t, uint64_t addr)
 	return t->exact == TABLES_ALL || t->exact == addr;
 }
 
+/* How many entries to change now: none while the tables rest. */
+static unsigned int how_many(struct tables *t, struct rng *rng)
+{
+	if (t->rest && is_exact(t, t->addr)) {
+		t->rest--;
+		return 0;
+	}
+	t->rest = 0;
+	return rng_below(rng, 4) ? 1 : rng_below(rng, 5);
+}
+
+static void flush(struct tables *t, struct rng *rng, bool one, struct tables_pick *p)
+{
+	t->again = 0;
+	if (one && (rng_next(rng) & 1)) {
+		p->flush = TABLE_FLUSH_ADDR;
+		if (t->exact != TABLES_ALL)
+			t->exact = t->addr;
+		return;
+	}
+	p->flush = TABLE_FLUSH_ROOT;
+	t->at = rng_below(rng, TABLES_EACH);
+	t->exact = TABLES_ALL;
+	if (!t->rest && rng_below(rng, 4))
+		t->rest = rng_log(rng, TABLES_REST);
+}
+
 void tables_step(struct tables *t, struct guest_ctl *ctl, struct rng *rng, bool one,
 		 struct tables_pick *p)
 {
-	unsigned int n = rng_next(rng) & 1 ? 1 : rng_below(rng, 5);
-	bool kept;
+	unsigned int n;
 
-	/* often the same again: KVM keeps what it knows of it */
-	if (rng_next(rng) & 1)
-		t->addr = random_addr(t, rng);
+	/*
+	 * Often the same again: KVM keeps what it knows of it. Or a neighbour, that it may have prefetched;
+	 * as all others, when nothing changes for a while: what KVM makes of one way shows by another.
+	 */
+	if (rng_below(rng, t->rest ? 8 : 2))
+		t->addr = near_addr(t, rng);
 	p->addr = t->addr;
-	p->again = false;
-	p->late = false;
 	p->flush = TABLE_KEEP;
-	kept = is_exact(t, p->addr);
-	if (kept && !rng_below(rng, 8)) {
+	n = how_many(t, rng);
+	if (n && is_exact(t, t->addr) && !rng_below(rng, 8)) {
 		p->root = t->at;
-		tables_walk(t, ctl, p->addr, p);
-		p->late = narrow(t, rng, p->addr);
+		p->again = t->again;
+		tables_walk(t, ctl, t->addr, p);
+		p->late = narrow(t, rng, t->addr);
 		if (p->late)
 			return;
-	} else if (kept && !rng_below(rng, 4)) {
-		widen(t, ctl, rng, p->addr, &p->again);
-	} else {
-		kept = kept && !n;
-		while (n--)
-			change(t, ctl, rng, p->addr);
+	} else if (is_exact(t, t->addr) && !rng_below(rng, n ? 4 : 64)) {
+		widen(t, ctl, rng, t->addr);
+		n = 0;
 	}
-	if (!kept || !rng_below(rng, 8)) {
-		p->flush = one && (rng_next(rng) & 1) ? TABLE_FLUSH_ADDR : TABLE_FLUSH_ROOT;
-		p->again = false;
-		t->exact = p->addr;
-	}
-	if (p->flush == TABLE_FLUSH_ROOT) {
-		t->at = rng_below(rng, TABLES_EACH);
-		t->exact = TABLES_ALL;
-	}
+	if (n)
+		t->exact = 0;
+	while (n--)
+		change(t, ctl, rng, t->addr);
+	if (!is_exact(t, t->addr) || !rng_below(rng, 32))
+		flush(t, rng, one, p);
+	p->late = false;
 	p->root = t->at;
-	tables_walk(t, ctl, p->addr, p);
+	p->again = t->again;
+	tables_walk(t, ctl, t->addr, p);
 }
 
 bool tables_check(struct tables *t, uint64_t addr, bool store, bool done, uint64_t *got,

@@ -79,6 +79,8 @@ struct tables {
 	uint64_t at;			/* root in force */
 	uint64_t addr;			/* picked last */
 	uint64_t exact;			/* needs no flush: TABLES_ALL, 0 for nothing, or this address */
+	uint64_t again;			/* tables_pick.again, until there is a flush */
+	uint64_t rest;			/* steps to go in which no right is taken away */
 	uint64_t favourite;		/* page that many leaves lead to */
 	uint64_t changes[TABLES_LEVELS];	/* entries of each level that were written */
 };
