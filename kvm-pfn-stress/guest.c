@@ -344,6 +344,8 @@ static void window_move(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 	struct tables *t = &me->tables;
 	struct tables_pick p;
 
+	/* KVM may have to emulate what follows: that is no access to a test page */
+	__atomic_store_n(&me->page, NO_PAGE, __ATOMIC_RELEASE);
 	if (me->own_tables == 1) {
 		tables_start(t, ctl, &me->rng);
 		me->own_tables = 2;

@@ -142,8 +142,8 @@ struct guest_vcpu {
 	uint64_t window_mode;	/* enum window_mode, WINDOW_NOEXEC */
 	uint64_t windows;	/* times that it was changed */
 	uint64_t in_window;	/* this access goes there */
-	uint64_t window_again;	/* an exception there may be by rights that it had before, once */
-	uint64_t window_late;	/* an exception there may be: it allows less than it did at the last flush */
+	uint64_t window_again;	/* rights of before may bring an exception, once */
+	uint64_t window_late;	/* less is allowed now, an exception may come at any time */
 	/* what translates it, where it is the guest's own page tables: tables.user is a vCPU */
 	uint64_t own_tables;	/* 0: no; 1: yes; 2: and they were written for the first time */
 	struct tables tables;

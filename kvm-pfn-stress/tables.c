@@ -7,7 +7,7 @@
  *	entry before	after		flush
  *	absent		present		none: what is absent is not kept by anybody
  *	fewer rights	more rights	none, but an exception may come once
- *	more rights	fewer rights	none: it is as before or an exception, until there is a flush
+ *	more rights	fewer rights	none: it is as before, or an exception
  *	anything	anything	the address, then this address is exact; or all
  */
 #include "arch/arch.h"
@@ -53,11 +53,11 @@ static uint64_t random_addr(const struct tables *t, struct rng *rng)
 	unsigned int level;
 
 	for (level = 1; level <= TABLES_LEVELS; level++)
-		addr |= (uint64_t)(index_of(t, level) + rng_below(rng, nr_of(level))) << shift_of(level);
+		addr |= ((uint64_t)index_of(t, level) + rng_below(rng, nr_of(level))) << shift_of(level);
 	return addr;
 }
 
-/* By the same tables as the last one; or perhaps by the same last entry, but another way; or any. */
+/* By the same tables as the last one; perhaps by the same last entry, but another way; or any. */
 static uint64_t near_addr(const struct tables *t, struct rng *rng)
 {
 	uint64_t any = random_addr(t, rng), low = (1ul << shift_of(2)) - 1;
@@ -141,7 +141,8 @@ static bool walk_down(const struct tables *t, uint64_t addr, struct step *s)
 	return true;
 }
 
-void tables_walk(const struct tables *t, struct guest_ctl *ctl, uint64_t addr, struct tables_pick *p)
+void tables_walk(const struct tables *t, struct guest_ctl *ctl, uint64_t addr,
+		 struct tables_pick *p)
 {
 	unsigned int all = TE_WRITE, rights;
 	struct step s;
@@ -282,8 +283,8 @@ static void pick_entry(const struct tables *t, struct rng *rng, uint64_t addr, s
 }
 
 /*
- * One page by all leaves of a table, nothing left to be marked: KVM prefetches them, and has more SPTEs of
- * the page than a descriptor of its rmap has room for.
+ * One page by all leaves of a table, nothing left to be marked: KVM prefetches them, and has more
+ * SPTEs of the page than a descriptor of its rmap has room for.
  */
 static void fill(struct tables *t, struct guest_ctl *ctl, struct rng *rng, unsigned int table)
 {
@@ -308,8 +309,8 @@ static void change(struct tables *t, struct guest_ctl *ctl, struct rng *rng, uin
 }
 
 /*
- * Allow more than before. Where an entry was absent no CPU has kept anything of it or below it; where it
- * was present it stays as it is but for the rights, and marked as used: nobody has to walk it again.
+ * Allow more than before. Where an entry was absent no CPU has kept anything of it or below it; where
+ * it was present only its rights change, and it is marked as used: nobody has to walk it again.
  */
 static void widen(struct tables *t, struct guest_ctl *ctl, struct rng *rng, uint64_t addr)
 {
@@ -344,15 +345,15 @@ static void widen(struct tables *t, struct guest_ctl *ctl, struct rng *rng, uint
 }
 
 /*
- * Allow less, and go on without a flush. What KVM drops of it by then it has to flush itself before the
- * host takes the page away:
+ * Allow less, and go on without a flush. What KVM drops of it by then it has to flush itself before
+ * the host takes the page away:
  *
  *	this vCPU			another vCPU			host
  *	---------			------------			----
  *	entry: absent			its own flush: KVM brings the
  *					table in step, no SPTE any more
- *									takes the page away: no SPTE,
- *									nothing to flush
+ *									takes the page: no
+ *									SPTE, nothing to flush
  *	access: the old page?
  */
 static bool narrow(struct tables *t, struct rng *rng, uint64_t addr)
@@ -409,8 +410,8 @@ void tables_step(struct tables *t, struct guest_ctl *ctl, struct rng *rng, bool 
 	unsigned int n;
 
 	/*
-	 * Often the same again: KVM keeps what it knows of it. Or a neighbour, that it may have prefetched;
-	 * as all others, when nothing changes for a while: what KVM makes of one way shows by another.
+	 * Often the same again: KVM keeps what it knows of it. Or a neighbour, that it may have
+	 * prefetched. Any, while nothing changes: what KVM made of one way shows by another.
 	 */
 	if (rng_below(rng, t->rest ? 8 : 2))
 		t->addr = near_addr(t, rng);

@@ -117,7 +117,8 @@ void tables_step(struct tables *t, struct guest_ctl *ctl, struct rng *rng, bool 
  * @addr: of the user
  * @p: its mode and page are filled in
  */
-void tables_walk(const struct tables *t, struct guest_ctl *ctl, uint64_t addr, struct tables_pick *p);
+void tables_walk(const struct tables *t, struct guest_ctl *ctl, uint64_t addr,
+		 struct tables_pick *p);
 
 /**
  * tables_check - are the entries by which an access went as the CPU has to leave them?

@@ -90,7 +90,8 @@ static void keep(uint64_t addr, unsigned int level, uint64_t gpa, unsigned int a
  * An access: by the lowest entry that is kept, and from there by memory. Returns the gpa, 0 for an
  * exception, after which nothing of the address is kept.
  */
-static uint64_t cpu_access(const struct tables *t, uint64_t root, uint64_t addr, bool store, bool exec)
+static uint64_t cpu_access(const struct tables *t, uint64_t root, uint64_t addr, bool store,
+			   bool exec)
 {
 	unsigned int level, rights = 0, all = TE_WRITE;
 	uint64_t gpa = root;
@@ -119,7 +120,9 @@ static uint64_t cpu_access(const struct tables *t, uint64_t root, uint64_t addr,
 		if (!(rights & TE_PRESENT))
 			goto exception;
 		all = (all & rights & TE_WRITE) | ((all | rights) & TE_NOEXEC);
-		if ((rights & TE_LEAF) && ((store && !(all & TE_WRITE)) || (exec && (all & TE_NOEXEC))))
+		if ((rights & TE_LEAF) && store && !(all & TE_WRITE))
+			goto exception;
+		if ((rights & TE_LEAF) && exec && (all & TE_NOEXEC))
 			goto exception;
 		rights |= TE_ACCESSED | (store && (rights & TE_LEAF) ? TE_DIRTY : 0);
 		gpa = arch_entry_gpa(*e);
@@ -142,7 +145,8 @@ static bool allowed(uint64_t mode, bool store, bool exec)
 {
 	uint64_t rw = mode & ~(uint64_t)WINDOW_NOEXEC;
 
-	return rw != WINDOW_ABSENT && !(store && rw != WINDOW_WRITE) && !(exec && mode & WINDOW_NOEXEC);
+	return rw != WINDOW_ABSENT && !(store && rw != WINDOW_WRITE) &&
+	       !(exec && (mode & WINDOW_NOEXEC));
 }
 
 static uint64_t gpa_of(uint64_t page)
