@@ -96,32 +96,79 @@ static void check_own(struct guest_vcpu *me, uint64_t id, uint64_t v, uint64_t l
 		report(me, RULE_LOST, v, last);
 }
 
-static enum access_status load(const struct guest_vcpu *me, uint64_t gva, uint64_t *out)
+/*
+ * L2: an access that L1 may be told of.
+ *
+ *	L2				KVM			L1
+ *	--				---			--
+ *	access = INSIDE
+ *	the access			NPT12 forbids it
+ *					#VMEXIT			access is INSIDE: KVM has to say why
+ *								access = WAITS
+ *								VMRUN, again if it must be
+ *	says how the access has ended	<-----------------------
+ *
+ * L1 has used the fields that tell the host what is under way.
+ */
+static enum access_status nested_access(struct guest_vcpu *me, uint64_t a, uint64_t b, uint64_t c,
+					uint64_t d, const void *access)
 {
-	if (me->async.on)
-		return arch_interruptible(gva, (uint64_t)out, 0, 0, arch_load);
+	struct guest_nested *n = &me->nested;
+	uint64_t page = me->page, op = me->op, word = me->word, alias = me->alias;
+	enum access_status st;
+
+	n->verdict = L1_SILENT;
+	do {
+		__atomic_store_n(&n->access, L2_INSIDE, __ATOMIC_SEQ_CST);
+		st = arch_nested_access(n->arch, a, b, c, d, access);
+		__atomic_store_n(&n->access, L2_OUTSIDE, __ATOMIC_SEQ_CST);
+		n->op = NESTED_NONE;
+		me->page = page;
+		me->op = op;
+		me->alias = alias;
+		__atomic_store_n(&me->word, word, __ATOMIC_SEQ_CST);
+	} while (st == ACCESS_AGAIN);
+	return st;
+}
+
+static bool is_direct(const struct guest_vcpu *me)
+{
+	return !me->async.on && !me->nested.arch;
+}
+
+static enum access_status indirect(struct guest_vcpu *me, uint64_t a, uint64_t b, uint64_t c,
+				   uint64_t d, const void *access)
+{
+	return me->async.on ? arch_interruptible(a, b, c, d, access) :
+			      nested_access(me, a, b, c, d, access);
+}
+
+static enum access_status load(struct guest_vcpu *me, uint64_t gva, uint64_t *out)
+{
+	if (!is_direct(me))
+		return indirect(me, gva, (uint64_t)out, 0, 0, arch_load);
 	return me->emulated ? arch_emul_load(gva, out) : arch_load(gva, out);
 }
 
-static enum access_status store(const struct guest_vcpu *me, uint64_t gva, uint64_t val)
+static enum access_status store(struct guest_vcpu *me, uint64_t gva, uint64_t val)
 {
-	if (me->async.on)
-		return arch_interruptible(gva, val, 0, 0, arch_store);
+	if (!is_direct(me))
+		return indirect(me, gva, val, 0, 0, arch_store);
 	return me->emulated ? arch_emul_store(gva, val) : arch_store(gva, val);
 }
 
-static enum access_status rmw(const struct guest_vcpu *me, uint64_t gva, uint64_t expect,
-			      uint64_t val, uint64_t *out)
+static enum access_status rmw(struct guest_vcpu *me, uint64_t gva, uint64_t expect, uint64_t val,
+			      uint64_t *out)
 {
-	if (me->async.on)
-		return arch_interruptible(gva, expect, val, (uint64_t)out, arch_rmw);
+	if (!is_direct(me))
+		return indirect(me, gva, expect, val, (uint64_t)out, arch_rmw);
 	return me->emulated ? arch_emul_rmw(gva, expect, val, out) : arch_rmw(gva, expect, val, out);
 }
 
-static enum access_status exec(const struct guest_vcpu *me, uint64_t gva, uint64_t *out)
+static enum access_status exec(struct guest_vcpu *me, uint64_t gva, uint64_t *out)
 {
-	if (me->async.on)
-		return arch_interruptible(gva, (uint64_t)out, 0, 0, arch_exec);
+	if (!is_direct(me))
+		return indirect(me, gva, (uint64_t)out, 0, 0, arch_exec);
 	return arch_exec(gva, out);
 }
 
@@ -130,9 +177,25 @@ static bool window_forbids(const struct guest_vcpu *me, enum access_op op)
 {
 	uint64_t mode = me->window_mode & ~(uint64_t)WINDOW_NOEXEC;
 
+	if (me->walk_mode == WINDOW_READ || me->walk_mode == WINDOW_ABSENT)
+		return true;
 	if (op == OP_EXEC && (me->window_mode & WINDOW_NOEXEC))
 		return true;
 	return mode == WINDOW_ABSENT || (mode == WINDOW_READ && (op == OP_STORE || op == OP_RMW));
+}
+
+static bool window_restricts(const struct guest_vcpu *me)
+{
+	return me->window != NO_PAGE &&
+	       ((me->window_mode != WINDOW_WRITE && me->window_mode != WINDOW_USED) ||
+		me->walk_mode == WINDOW_READ || me->walk_mode == WINDOW_ABSENT ||
+		me->window_again || me->window_late);
+}
+
+/* An access that the window forbids has ended as it must: with L1 it is L1 that has ended it. */
+static bool window_trapped(const struct guest_vcpu *me, enum access_status st)
+{
+	return st == ACCESS_TRAPPED && (!me->nested.arch || me->nested.verdict == L1_REFUSED);
 }
 
 static enum access_status access_word(struct guest_vcpu *me, uint64_t id, enum access_op op,
@@ -158,7 +221,7 @@ static void window_marks(struct guest_vcpu *me, enum access_op op, enum access_s
 	uint64_t got, want;
 
 	me->checks++;
-	if (!tables_check(&me->tables, me->window_gva, op == OP_STORE || op == OP_RMW, done, &got,
+	if (!tables_check(&me->tables, me->tables.addr, op == OP_STORE || op == OP_RMW, done, &got,
 			  &want))
 		report(me, RULE_MARKS, got, want);
 }
@@ -172,7 +235,7 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 	uint64_t gva = ctl_gva(ctl)[page];
 	uint64_t w1, w2, v = 0, last = *own, stamp;
 	bool fill_word = op == OP_EXEC || (op == OP_LOAD && (rng_next(&me->rng) & 1));
-	bool window = false;
+	bool window = false, forbidden, late;
 	enum access_status st;
 
 	if (gva & GVA_PRIVATE)
@@ -191,6 +254,9 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 		op = OP_LOAD;
 		fill_word = true;
 	}
+	/* now: L1 changes the window when it was told of this access */
+	forbidden = window && window_forbids(me, op);
+	late = window && me->window_late;
 	me->page = page;
 	me->op = op;
 	me->in_window = window;
@@ -199,7 +265,8 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 
 	stamp = stamp_make(page, pw_gen(w1), id, ++me->seq);
 	st = access_word(me, id, op, gva, fill_word, last, stamp, &v);
-	if (window && me->window_again && st == ACCESS_TRAPPED && !window_forbids(me, op)) {
+	if (window && me->own_tables && me->window_again && st == ACCESS_TRAPPED &&
+	    !window_forbids(me, op)) {
 		me->window_again = 0;
 		st = access_word(me, id, op, gva, fill_word, last, stamp, &v);
 	}
@@ -208,14 +275,15 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 
 	me->count[op]++;
 	__atomic_store_n(&me->ops, me->ops + 1, __ATOMIC_RELEASE);
-	if (window && me->own_tables)
+	/* what L1 has refused it may have rewritten since */
+	if (window && (me->own_tables || (me->nested.arch && me->nested.verdict != L1_REFUSED)))
 		window_marks(me, op, st);
-	if (window && me->window_late && st == ACCESS_TRAPPED) {
+	if (late && st == ACCESS_TRAPPED) {
 		me->skipped++;
 		return;
 	}
-	if (window && window_forbids(me, op)) {
-		if (st != ACCESS_TRAPPED)
+	if (forbidden && me->nested.verdict != L1_ALLOWED) {
+		if (!window_trapped(me, st))
 			report(me, RULE_WINDOW, v, me->window_mode);
 		return;
 	}
@@ -277,6 +345,7 @@ static void sweep(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t id)
 #define STAY_ODDS	32
 #define STAY_MAX_LOG2	12
 #define STAY_SKIPPED	3
+#define STAY_LONG	1024	/* a nested guest does not end then: its end flushes the TLB, too */
 
 /*
  * Every fourth one is near the last one: dirty rings and prefetching take neighbours together, up to 64
@@ -329,6 +398,12 @@ static void random_access(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t
 		me->stay = STAY_SKIPPED;
 }
 
+static void window_access(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t id)
+{
+	if (me->window != NO_PAGE)
+		access_page(ctl, me, id, me->window, me->access[rng_below(&me->rng, 16)], true);
+}
+
 /*
  * Page tables change, and the window is the address that is accessed next. Shadow paging write-protects
  * a page table or lets it go out of step (unsync) until the guest flushes the translation:
@@ -361,10 +436,8 @@ static void window_move(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 	me->window_again = p.again;
 	me->window_late = p.late;
 	me->window = p.mode == WINDOW_ABSENT ? t->favourite : p.page;
-	if (me->window == NO_PAGE)
-		return;
-	access_page(ctl, me, id, me->window, me->access[rng_below(&me->rng, 16)], true);
-	if (p.late) {
+	window_access(ctl, me, id);
+	if (p.late && me->window != NO_PAGE) {
 		/* without an exit the CPU keeps what it has */
 		me->again = me->window;
 		me->stay = 1 << rng_below(&me->rng, STAY_MAX_LOG2 + 1);
@@ -404,6 +477,91 @@ static bool block_lost(struct guest_vcpu *me, enum access_status st)
 }
 
 /*
+ * L1: its nested page table changes, or the root, and where L2 finds its window. As window_move(), but
+ * that the flush comes with VMRUN.
+ */
+static void nested_window(struct guest_ctl *ctl, struct guest_vcpu *me)
+{
+	static const uint8_t walk[8] = { WINDOW_READ, WINDOW_ABSENT, WINDOW_USED };
+	uint64_t mode = walk[rng_below(&me->rng, 8)];
+	struct tables *t = &me->tables;
+	struct tables_pick p;
+
+	/* half of the time none: then the control block may be in a page that goes */
+	me->window = NO_PAGE;
+	if (rng_next(&me->rng) & 1)
+		return;
+	if (!me->windows++)
+		tables_start(t, ctl, &me->rng);
+	tables_step(t, ctl, &me->rng, false, &p);
+	me->window_gva = arch_nested_window(me->nested.arch, t, &p);
+	me->window_mode = p.mode;
+	me->window_again = p.again;
+	me->window_late = p.late;
+	me->window = p.mode == WINDOW_ABSENT ? t->favourite : p.page;
+	if (mode == me->walk_mode || rng_below(&me->rng, 4))
+		return;
+	me->walk_mode = mode;
+	arch_nested_walk(me->nested.arch, mode);
+}
+
+/* L1: may what L2 wanted be done after all? Only if that leads to the page that L2 believes is there. */
+static bool nested_allow(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t page)
+{
+	struct tables_pick p;
+
+	if (rng_next(&me->rng) & 1)
+		return false;
+	tables_allow(&me->tables, ctl, &me->rng, &p);
+	arch_nested_walk(me->nested.arch, WINDOW_WRITE);
+	me->walk_mode = WINDOW_WRITE;
+	me->window_mode = p.mode;
+	me->window_again = p.again;
+	me->window_late = 0;
+	return p.mode == WINDOW_WRITE && p.page == page;
+}
+
+/*
+ * L1: L2 has left the CPU in an access, so it was forbidden. The control block is only in a page that
+ * goes while the window allows all.
+ */
+static void nested_fault(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t gva, uint64_t w0)
+{
+	uint64_t page = me->page, op = me->op, got[NESTED_FAULT_WORDS] = { 0 };
+	uint64_t want[NESTED_FAULT_WORDS];
+	struct guest_nested *n = &me->nested;
+	enum guest_rule rule = RULE_NONE;
+	unsigned int i;
+	bool lost, allowed;
+
+	block_begin(ctl, me, NESTED_NONE, OP_LOAD);
+	lost = block_lost(me, arch_nested_fault(n->arch, gva, op, got, want));
+	lost = lost || (gva && !content_kept(w0, block_word(ctl, me)));
+	me->page = page;
+	me->op = op;
+	me->checks++;
+	for (i = 0; i < NESTED_FAULT_WORDS && rule == RULE_NONE && !lost; i++)
+		if (got[i] != want[i])
+			rule = RULE_NPF + i;
+	if (!want[0])
+		rule = RULE_NPF;
+	if (!want[0] && me->in_window && me->window_again) {
+		/* by the rights that the CPU still knew: once */
+		me->window_again = 0;
+		rule = RULE_NONE;
+		allowed = true;
+	} else {
+		allowed = want[0] && nested_allow(ctl, me, page);
+		n->faults += !!want[0];
+	}
+	if (rule != RULE_NONE)
+		report(me, rule, got[want[0] ? rule - RULE_NPF : 1], want[rule - RULE_NPF]);
+	n->verdict = allowed ? L1_ALLOWED : L1_REFUSED;
+	n->access = L2_WAITS;
+	arch_nested_resume(n->arch, allowed ? ACCESS_AGAIN : want[0] ? ACCESS_TRAPPED : ACCESS_SKIPPED);
+}
+
+/*
  * L1, once: another page behind the window, the control block to its page, run L2, and look at what
  * KVM has written there.
  *
@@ -423,14 +581,12 @@ static void nested_host(struct guest_ctl *ctl, struct guest_vcpu *me)
 {
 	struct guest_nested *n = &me->nested;
 	uint64_t pick = rng_below(&me->rng, n->nr_private + 1), gva = 0, w0, w1, w2, got = 0, want;
-	uint64_t window = rng_below(&me->rng, ctl->nr_pages);
 	enum access_status st;
 
-	if (!(ctl_gva(ctl)[window] & GVA_PRIVATE)) {
-		arch_nested_map(n->arch, (ctl_gva(ctl)[window] & ~GVA_FLAGS) - REGION_GVA_OFFSET);
-		me->window = window;
-	}
-	n->block = pick < n->nr_private ? n->private[pick] : NO_PAGE;
+	if (n->access != L2_WAITS || n->verdict != L1_ALLOWED)
+		nested_window(ctl, me);
+	/* what L1 is told of a fault it must be able to read */
+	n->block = pick < n->nr_private && !window_restricts(me) ? n->private[pick] : NO_PAGE;
 	if (n->block != NO_PAGE)
 		gva = ctl_gva(ctl)[n->block] & ~GVA_FLAGS;
 	w0 = block_begin(ctl, me, NESTED_NONE, OP_STORE);
@@ -446,6 +602,10 @@ static void nested_host(struct guest_ctl *ctl, struct guest_vcpu *me)
 	n->op = NESTED_NONE;
 	if (st != ACCESS_DONE || __atomic_load_n(&n->unwritten, __ATOMIC_ACQUIRE))
 		return;
+	if (__atomic_load_n(&n->access, __ATOMIC_SEQ_CST) == L2_INSIDE) {
+		nested_fault(ctl, me, gva, w0);
+		return;
+	}
 	if (gva) {
 		/* KVM has written the block after this number was drawn: for the dirty-log oracle */
 		__atomic_store_n(&ctl_own(ctl, me - ctl->vcpu)[n->block],
@@ -489,9 +649,10 @@ void guest_nested(uint64_t id)
 	for (;;) {
 		if (__atomic_load_n(&ctl->pause, __ATOMIC_ACQUIRE)) {
 			GUEST_SYNC(SYNC_PAUSE);
-		} else if (++n > me->turn) {
+		} else if (++n > me->turn && !(me->stay & STAY_LONG)) {
 			n = 0;
 			nested_yield(ctl, me);
+			window_access(ctl, me, id);
 		} else {
 			random_access(ctl, me, id);
 		}

@@ -27,7 +27,7 @@
 #define GVA_ALIAS		1ul		/* in a page's gva: there is a second memslot */
 #define GVA_PRIVATE		2ul		/* one vCPU's own, for KVM to use */
 #define GVA_FLAGS		(GUEST_PAGE_SIZE - 1)
-#define WINDOW_GVA(vcpu)	(0x7000000000ul + GUEST_PAGE_SIZE * (vcpu))
+#define WINDOW_GVA(vcpu)	(0x7000000000ul + 0x200000ul * (vcpu))	/* of a nested guest */
 
 /* Where in a test page things are: the fill stamp, code that loads it, a word for each vCPU. */
 #define PAGE_FILL_OFF		8
@@ -45,6 +45,7 @@ enum access_status {
 	 * and KVM's emulator gave up.
 	 */
 	ACCESS_TRAPPED,
+	ACCESS_AGAIN,	/* a nested guest: L1 allows it now, and no result yet */
 };
 
 /* What a guest tells the host by GUEST_SYNC(). */
@@ -65,6 +66,14 @@ enum window_mode { WINDOW_WRITE, WINDOW_READ, WINDOW_ABSENT, WINDOW_USED };
 /* What KVM does with a control block at the moment: see struct guest_nested. */
 enum nested_op { NESTED_NONE, NESTED_RUN, NESTED_EXIT, NR_NESTED_OPS };
 
+#define NESTED_FAULT_WORDS	3	/* of arch_nested_fault() */
+
+/* Is L2 in an access? When it has left the CPU in one it waits for L1 to say how that ends. */
+enum nested_access { L2_OUTSIDE, L2_INSIDE, L2_WAITS };
+
+/* What L1 had to say to an access of L2. */
+enum nested_verdict { L1_SILENT, L1_ALLOWED, L1_REFUSED };
+
 enum guest_rule {
 	RULE_NONE,
 	RULE_TORN,	/* not a stamp at all, or that of another page or writer */
@@ -76,6 +85,9 @@ enum guest_rule {
 	RULE_WINDOW,	/* an access was completed that the guest's own page table forbids */
 	RULE_MARKS,	/* an access left a page table entry otherwise than the CPU has to */
 	RULE_NESTED,	/* the nested guest ended with another answer than it gave */
+	RULE_NPF,	/* ... in an access that nobody forbids, or not by a nested page fault */
+	RULE_NPF_CODE,	/* a nested page fault that says another reason */
+	RULE_NPF_ADDRESS,	/* ... another address */
 	RULE_NR
 };
 
@@ -100,6 +112,9 @@ struct guest_nested {
 	uint64_t block;		/* number of the page, NO_PAGE */
 	uint64_t op;		/* enum nested_op: KVM uses the control block now */
 	uint64_t runs;		/* times that L2 was entered */
+	uint64_t access;	/* enum nested_access */
+	uint64_t faults;	/* nested page faults that L1 was right to be told of */
+	uint64_t verdict;	/* enum nested_verdict on L2's last access */
 	/* written by the host: L2 ended, and KVM could not say so in the control block */
 	uint64_t unwritten;
 };
@@ -141,6 +156,7 @@ struct guest_vcpu {
 	uint64_t window_gva, window;
 	uint64_t window_mode;	/* enum window_mode, WINDOW_NOEXEC */
 	uint64_t windows;	/* times that it was changed */
+	uint64_t walk_mode;	/* L2: what its page table for the window may be used for */
 	uint64_t in_window;	/* this access goes there */
 	uint64_t window_again;	/* rights of before may bring an exception, once */
 	uint64_t window_late;	/* less is allowed now, an exception may come at any time */

@@ -29,9 +29,9 @@ static unsigned int nr_of(unsigned int level)
 
 static unsigned int index_of(const struct tables *t, unsigned int level)
 {
-	static const uint8_t first[] = { 0, 64, 80, 96 };
+	static const uint8_t first[] = { 0, 64, 80 };
 
-	return first[level - 1] + t->user * nr_of(level);
+	return level == TABLES_LEVELS ? t->top : first[level - 1] + t->user * nr_of(level);
 }
 
 static unsigned int slot_of(unsigned int level)
@@ -439,6 +439,32 @@ void tables_step(struct tables *t, struct guest_ctl *ctl, struct rng *rng, bool 
 	p->root = t->at;
 	p->again = t->again;
 	tables_walk(t, ctl, t->addr, p);
+}
+
+void tables_allow(struct tables *t, struct guest_ctl *ctl, struct rng *rng, struct tables_pick *p)
+{
+	p->addr = t->addr;
+	p->root = t->at;
+	p->flush = TABLE_KEEP;
+	p->late = false;
+	do {
+		widen(t, ctl, rng, t->addr);
+		tables_walk(t, ctl, t->addr, p);
+	} while (p->mode != WINDOW_WRITE);
+	p->again = t->again;
+}
+
+uint64_t tables_addr(const struct tables *t, unsigned int n)
+{
+	uint64_t i3 = index_of(t, 3) + (n >> 4), i2 = index_of(t, 2) + (n >> 3 & 1);
+	uint64_t i1 = index_of(t, 1) + (n & 7);
+
+	return t->top << shift_of(4) | i3 << shift_of(3) | i2 << shift_of(2) | i1 << shift_of(1);
+}
+
+unsigned int tables_addr_nr(const struct tables *t, uint64_t addr)
+{
+	return of_addr(t, addr, 3) << 4 | of_addr(t, addr, 2) << 3 | of_addr(t, addr, 1);
 }
 
 bool tables_check(struct tables *t, uint64_t addr, bool store, bool done, uint64_t *got,

@@ -9,7 +9,7 @@
  *	1 (the last one)	8 * N and 7 more
  *	2			64 + 2 * N and 1 more
  *	3			80 + 2 * N and 1 more
- *	4			96 + N
+ *	4			t->top
  *
  * Nothing here knows how a root is put in force or how a translation is flushed: the tables may be the
  * guest's own, or those that it makes for a nested guest.
@@ -30,7 +30,9 @@ struct guest_ctl;
 #define TABLES_USERS	8
 #define TABLES_ENTRIES	(8 + 2 + 2 + 1)		/* of one user in one table, all levels together */
 #define TABLES_SPAN	(1ul << 39)		/* of one entry of level 4 */
-#define TABLES_BASE(user) ((96ul + (user)) * TABLES_SPAN)
+#define TABLES_TOP(user)	(96 + (user))		/* t->top where nothing speaks against it */
+#define TABLES_BASE(user)	(TABLES_TOP(user) * TABLES_SPAN)
+#define TABLES_ADDRS		(8 * 2 * 2)		/* of one user */
 
 /* An entry, as far as architectures agree; what is not said is allowed. */
 #define TE_PRESENT	1u
@@ -71,7 +73,7 @@ struct tables_pick {
 /* One user's. In guest memory; the guest has it for itself when it runs. */
 struct tables {
 	/* by the host, before the guest runs */
-	uint64_t user;
+	uint64_t user, top;
 	uint64_t gva[TABLES_NR], gpa[TABLES_NR];	/* level l: 2 * (l - 1) and the next */
 	uint64_t root[TABLES_EACH];	/* for the architecture: what puts it in force */
 	/* by the guest */
@@ -111,6 +113,17 @@ void tables_step(struct tables *t, struct guest_ctl *ctl, struct rng *rng, bool 
 		 struct tables_pick *p);
 
 /**
+ * tables_allow - widen rights until the address that was picked last may be used in any way
+ * @t: the tables
+ * @ctl: test pages
+ * @rng: choices
+ * @p: filled in; there may be no test page behind the address. No flush is needed
+ *
+ * Context: guest.
+ */
+void tables_allow(struct tables *t, struct guest_ctl *ctl, struct rng *rng, struct tables_pick *p);
+
+/**
  * tables_walk - what the tables say of an address, as they are in memory
  * @t: the tables
  * @ctl: test pages
@@ -119,6 +132,10 @@ void tables_step(struct tables *t, struct guest_ctl *ctl, struct rng *rng, bool 
  */
 void tables_walk(const struct tables *t, struct guest_ctl *ctl, uint64_t addr,
 		 struct tables_pick *p);
+
+/* The addresses of a user, from 0 to TABLES_ADDRS - 1, and which one an address is. Context: any. */
+uint64_t tables_addr(const struct tables *t, unsigned int n);
+unsigned int tables_addr_nr(const struct tables *t, uint64_t addr);
 
 /**
  * tables_check - are the entries by which an access went as the CPU has to leave them?

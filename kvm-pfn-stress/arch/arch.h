@@ -87,14 +87,31 @@ unsigned int arch_entry_rights(uint64_t entry, unsigned int level);
  * arch_nested_run - L1: run L2 until it yields; @gpa of the control block, 0 as above. ACCESS_TRAPPED:
  *	the CPU raised an exception instead
  * arch_nested_answer - L1: why L2 ended, as KVM wrote it (@got), and as it is right (@want)
- * arch_nested_map - L1: from now on L2 finds the page at @gpa behind its window
+ * arch_nested_window - L1: L2 runs with the root @p->root of @t from now on, after a flush if @p says
+ *	so. Returns the gva by which L2 accesses @p->addr
+ * arch_nested_walk - L1: what L2's own page table behind the windows may be used for (enum window_mode).
+ *	A walk needs WINDOW_WRITE. Flushes
  * arch_nested_yield - L2: end; returns when L1 runs L2 again, or ACCESS_TRAPPED as above
+ * arch_nested_access - L2: one of arch_load(), arch_store(), arch_rmw(), arch_exec() (@access), called
+ *	with @a (the gva), @b, @c, @d. Returns its status; if L1 was told of a nested page fault, what
+ *	L1 has said instead, and L1 may do so with a control block that is gone
+ * arch_nested_fault - L1: L2 has left the CPU in an access: why, of what kind and where, as KVM wrote
+ *	it (@got), and as L1's own walk of the nested page table says for @op (enum access_op); @want[0]
+ *	is 0 if nothing forbids the access
+ * arch_nested_resume - L1: what arch_nested_access() returns in L2
  */
 enum access_status arch_nested_write(uint64_t arch, uint64_t gva);
 enum access_status arch_nested_run(uint64_t arch, uint64_t gpa);
 enum access_status arch_nested_answer(uint64_t arch, uint64_t gva, uint64_t *got, uint64_t *want);
-void arch_nested_map(uint64_t arch, uint64_t gpa);
+uint64_t arch_nested_window(uint64_t arch, const struct tables *t, const struct tables_pick *p);
+void arch_nested_walk(uint64_t arch, uint64_t mode);
 enum access_status arch_nested_yield(uint64_t arch);
+enum access_status arch_nested_access(uint64_t arch, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+				      const void *access);
+enum access_status arch_nested_fault(uint64_t arch, uint64_t gva, uint64_t op,
+				     uint64_t got[NESTED_FAULT_WORDS],
+				     uint64_t want[NESTED_FAULT_WORDS]);
+void arch_nested_resume(uint64_t arch, enum access_status st);
 
 /* ---- called on the host ---- */
 
@@ -258,6 +275,15 @@ const char *arch_nested_unsupported(void);
  * Return: gva of what L1 needs: guest_nested.arch.
  */
 uint64_t arch_nested_setup(struct run *run, unsigned int vcpu, void (*l2)(uint64_t));
+
+/**
+ * arch_nested_tables - nested page tables that L1 rewrites, for L2's accesses from WINDOW_GVA(@vcpu) on
+ * @run: the scenario
+ * @vcpu: arch_nested_setup() was called for it, and it has not run yet
+ *
+ * Fills in what the host has to of its guest_vcpu.tables. The vCPUs of a VM have separate roots.
+ */
+void arch_nested_tables(struct run *run, unsigned int vcpu);
 
 /* Where the vCPU is, in a few words for the failure card. Context: the vCPU's thread. */
 void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len);

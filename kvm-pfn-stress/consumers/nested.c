@@ -75,8 +75,8 @@ static void nested_setup(struct worker *w)
 		g->nested.private[g->nested.nr_private++] = page;
 	}
 	g->nested.arch = arch_nested_setup(run, w->id, guest_nested);
+	arch_nested_tables(run, w->id);
 	g->nested.block = NO_PAGE;
-	g->window_gva = WINDOW_GVA(w->id);
 }
 
 static bool never_maps(const struct run *run, const struct region *r)
@@ -146,7 +146,11 @@ const struct consumer_ops consumer_nested = {
 	.name = "nested",
 	.writes = true,
 	.describe = "nested guests that touch the pages, run from control blocks in test pages",
-	.counts = { { "run", offsetof(struct guest_vcpu, nested.runs) } },
+	.counts = {
+		{ "run", offsetof(struct guest_vcpu, nested.runs) },
+		{ "fault", offsetof(struct guest_vcpu, nested.faults) },
+		{ "changed", offsetof(struct guest_vcpu, windows) },
+	},
 	.unsupported = nested_unsupported,
 	.setup = nested_setup,
 	.exit = nested_exit,

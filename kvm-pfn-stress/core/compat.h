@@ -84,6 +84,20 @@ struct kvm_pre_fault_memory {
 };
 #endif
 
+/* 6.1's x86 vCPUs begin with a stack that no call has left behind: the guest's SSE would fault. */
+static inline void compat_align_stack(struct kvm_vcpu *vcpu)
+{
+#if defined(LIBKVM_6_1) && defined(__x86_64__)
+	struct kvm_regs regs;
+
+	vcpu_regs_get(vcpu, &regs);
+	regs.rsp = (regs.rsp & ~15ull) - 8;
+	vcpu_regs_set(vcpu, &regs);
+#else
+	(void)vcpu;
+#endif
+}
+
 /**
  * compat_vm_create - a VM with vCPUs that start at @code
  * @nr: vCPUs
@@ -121,6 +135,8 @@ static inline struct kvm_vm *compat_vm_create(uint32_t nr, uint64_t pages, void 
 		created(vm);
 	for (i = 0; i < nr; i++)
 		vcpus[i] = vm_vcpu_add(vm, i, code);
+	for (i = 0; i < nr; i++)
+		compat_align_stack(vcpus[i]);
 #ifdef LIBKVM_6_1
 	vm_init_descriptor_tables(vm);
 	for (i = 0; i < nr; i++)

@@ -28,6 +28,9 @@ static const char *const rule_names[RULE_NR] = {
 	[RULE_WINDOW] = "window-ignored",
 	[RULE_MARKS] = "page-table-marks",
 	[RULE_NESTED] = "nested-answer",
+	[RULE_NPF] = "npf",
+	[RULE_NPF_CODE] = "npf-code",
+	[RULE_NPF_ADDRESS] = "npf-address",
 };
 
 static const char *const nested_names[NR_NESTED_OPS] = {
@@ -447,6 +450,12 @@ void content_report(struct worker *w)
 	if (rep->rule == RULE_MARKS) {
 		snprintf(f.expected, sizeof(f.expected), "page table entry 0x%016lx", rep->expected);
 		snprintf(f.got, sizeof(f.got), "0x%016lx", rep->got);
+		fail(w->run->sh, ORACLE_CONTENT, &f, NULL);
+		return;
+	}
+	if (rep->rule >= RULE_NESTED) {
+		snprintf(f.expected, sizeof(f.expected), "0x%lx", rep->expected);
+		snprintf(f.got, sizeof(f.got), "0x%lx", rep->got);
 		fail(w->run->sh, ORACLE_CONTENT, &f, NULL);
 		return;
 	}

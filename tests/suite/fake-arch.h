@@ -11,6 +11,8 @@ extern struct fake_access {
 	void (*during)(void);		/* called in the middle of the access */
 	uint64_t stored;		/* out: last value stored */
 	uint64_t gva;			/* out: where */
+	/* arch_nested_fault() */
+	uint64_t got[NESTED_FAULT_WORDS], want[NESTED_FAULT_WORDS];
 } fake;
 
 #endif /* FAKE_ARCH_H */

@@ -307,6 +307,50 @@ static void test_window(void **state)
 	assert_int_equal(window_access(OP_EXEC, WINDOW_READ, ACCESS_DONE), RULE_TORN);
 }
 
+static void leave_in_access(void)
+{
+	vcpu->nested.access = L2_INSIDE;
+	ctl->pause = 1;
+}
+
+/* What L1 says when L2 has left in an access for this (@got), and L1's own walk says that (@want). */
+static uint64_t left_in_access(const uint64_t got[NESTED_FAULT_WORDS],
+			       const uint64_t want[NESTED_FAULT_WORDS])
+{
+	static uint64_t table[TABLES_NR][512];
+	unsigned int i;
+
+	memset(table, 0, sizeof(table));
+	for (i = 0; i < TABLES_NR; i++)
+		vcpu->tables.gva[i] = (uint64_t)table[i];
+	vcpu->tables.top = 1;
+	vcpu->tables.addr = tables_addr(&vcpu->tables, 0);
+	vcpu->nested.arch = 1;
+	vcpu->nested.access = L2_WAITS;	/* or L1 would change the window first */
+	vcpu->nested.verdict = L1_ALLOWED;
+	memcpy(fake.got, got, sizeof(fake.got));
+	memcpy(fake.want, want, sizeof(fake.want));
+	fake.during = leave_in_access;
+	return one(OP_LOAD);
+}
+
+static void test_nested_fault(void **state)
+{
+	const uint64_t right[] = { 0x400, 0x100000004, 0x1000 }, none[] = { 0, 0, 0x1000 };
+	const uint64_t end[] = { 0x81, 0, 0 }, walk[] = { 0x400, 0x200000004, 0x1000 };
+	const uint64_t far[] = { 0x400, 0x100000004, 0x2000 };
+
+	assert_int_equal(left_in_access(right, right), RULE_NONE);
+	assert_int_equal(vcpu->nested.faults, 1);
+	assert_int_equal(vcpu->nested.access, L2_WAITS);
+	assert_int_equal(left_in_access(right, none), RULE_NPF);
+	assert_int_equal(vcpu->nested.faults, 1);
+	assert_int_equal(vcpu->nested.verdict, L1_REFUSED);
+	assert_int_equal(left_in_access(end, right), RULE_NPF);
+	assert_int_equal(left_in_access(walk, right), RULE_NPF_CODE);
+	assert_int_equal(left_in_access(far, right), RULE_NPF_ADDRESS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +369,7 @@ int main(void)
 		cmocka_unit_test_setup(test_skipped_and_trapped, setup),
 		cmocka_unit_test_setup(test_mmio, setup),
 		cmocka_unit_test_setup(test_window, setup),
+		cmocka_unit_test_setup(test_nested_fault, setup),
 	};
 
 	ctl = mmap((void *)CTL_GVA, 1 << 20, PROT_READ | PROT_WRITE,

@@ -193,6 +193,7 @@ static void setup_users(unsigned int nr)
 	memset(kept, 0, sizeof(kept));
 	for (u = 0; u < nr; u++) {
 		users[u].user = u;
+		users[u].top = TABLES_TOP(u);
 		for (i = 0; i < TABLES_NR; i++) {
 			users[u].gva[i] = 0x200000000ul + i * GUEST_PAGE_SIZE;
 			users[u].gpa[i] = 0x1000000 + i * GUEST_PAGE_SIZE;

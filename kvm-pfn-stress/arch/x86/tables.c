@@ -74,6 +74,7 @@ void arch_tables_setup(struct run *run, unsigned int vcpu)
 			     copy_root(run->vm, &s, t->gpa[top]);
 	}
 	t->user = vcpu;
+	t->top = TABLES_TOP(vcpu);
 	s.cr0 |= X86_CR0_WP;
 	s.cr3 = t->root[0];
 	TEST_ASSERT(s.efer & EFER_NX, "the guest has no NX");

@@ -143,6 +143,7 @@ static void guest_page_fault(struct ex_regs *regs)
 #define PTE_WRITE	2ul
 #define PTE_ACCESSED	0x20ul
 #define PTE_ALL		0x67ul		/* present, writable, user, accessed, dirty */
+#define PTE_NX		(1ul << 63)
 #define PTE_ADDR	0xffffffffff000ul
 #define CR0_WP		(1ul << 16)
 
@@ -155,7 +156,8 @@ void arch_pte_set(uint64_t pte, uint64_t gpa, uint64_t mode)
 		[WINDOW_USED] = PTE_ALL,
 	};
 
-	__atomic_store_n((uint64_t *)pte, gpa | bits[mode], __ATOMIC_SEQ_CST);
+	gpa |= bits[mode & ~WINDOW_NOEXEC] | (mode & WINDOW_NOEXEC ? PTE_NX : 0);
+	__atomic_store_n((uint64_t *)pte, gpa, __ATOMIC_SEQ_CST);
 }
 
 void arch_flush_page(uint64_t gva)
@@ -199,6 +201,14 @@ void arch_table_set(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint
 	entry = table_entry(vm, &s, gva, 2);
 	__atomic_store_n(entry, (*entry & ~PTE_ADDR) | table, __ATOMIC_SEQ_CST);
 	vcpu_sregs_set(vcpu, &s);
+}
+
+uint64_t guest_table(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva)
+{
+	struct kvm_sregs s;
+
+	vcpu_sregs_get(vcpu, &s);
+	return *table_entry(vm, &s, gva, 2) & PTE_ADDR;
 }
 
 void arch_map_huge(struct kvm_vm *vm, uint64_t gva, uint64_t gpa, unsigned int pages)

@@ -22,6 +22,10 @@ struct kvm_sregs;
 struct kvm_vm;
 uint64_t copy_root(struct kvm_vm *vm, const struct kvm_sregs *s, uint64_t level4);
 
+/* gpa of the last-level page table by which a vCPU translates @gva. */
+struct kvm_vcpu;
+uint64_t guest_table(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva);
+
 /* Where a guest goes on after an exception in an access at @rip; 0: it was in none. */
 uint64_t access_trapped(uint64_t rip);
 
