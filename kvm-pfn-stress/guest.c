@@ -543,6 +543,8 @@ static void nested_fault(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t 
 	for (i = 0; i < NESTED_FAULT_WORDS && rule == RULE_NONE && !lost; i++)
 		if (got[i] != want[i])
 			rule = RULE_NPF + i;
+	if (rule == RULE_NPF_ADDRESS && got[2] == (want[2] & ~(GUEST_PAGE_SIZE - 1)))
+		rule = RULE_NPF_PAGE;
 	if (!want[0])
 		rule = RULE_NPF;
 	if (!want[0] && me->in_window && me->window_again) {
@@ -554,8 +556,9 @@ static void nested_fault(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t 
 		allowed = want[0] && nested_allow(ctl, me, page);
 		n->faults += !!want[0];
 	}
+	i = rule == RULE_NPF_PAGE ? 2 : rule - RULE_NPF;
 	if (rule != RULE_NONE)
-		report(me, rule, got[want[0] ? rule - RULE_NPF : 1], want[rule - RULE_NPF]);
+		report(me, rule, got[want[0] ? i : 1], want[i]);
 	n->verdict = allowed ? L1_ALLOWED : L1_REFUSED;
 	n->access = L2_WAITS;
 	arch_nested_resume(n->arch, allowed ? ACCESS_AGAIN : want[0] ? ACCESS_TRAPPED : ACCESS_SKIPPED);

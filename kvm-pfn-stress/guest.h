@@ -88,6 +88,7 @@ enum guest_rule {
 	RULE_NPF,	/* ... in an access that nobody forbids, or not by a nested page fault */
 	RULE_NPF_CODE,	/* a nested page fault that says another reason */
 	RULE_NPF_ADDRESS,	/* ... another address */
+	RULE_NPF_PAGE,	/* ... the right page, but its first byte */
 	RULE_NR
 };
 

@@ -31,6 +31,7 @@ static const char *const rule_names[RULE_NR] = {
 	[RULE_NPF] = "npf",
 	[RULE_NPF_CODE] = "npf-code",
 	[RULE_NPF_ADDRESS] = "npf-address",
+	[RULE_NPF_PAGE] = "npf-page",
 };
 
 static const char *const nested_names[NR_NESTED_OPS] = {
@@ -454,6 +455,8 @@ void content_report(struct worker *w)
 		return;
 	}
 	if (rep->rule >= RULE_NESTED) {
+		if (rep->rule == RULE_NPF_PAGE)
+			f.backing[0] = 0;	/* it has to do with none */
 		snprintf(f.expected, sizeof(f.expected), "0x%lx", rep->expected);
 		snprintf(f.got, sizeof(f.got), "0x%lx", rep->got);
 		fail(w->run->sh, ORACLE_CONTENT, &f, NULL);

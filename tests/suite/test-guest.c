@@ -338,6 +338,7 @@ static void test_nested_fault(void **state)
 {
 	const uint64_t right[] = { 0x400, 0x100000004, 0x1000 }, none[] = { 0, 0, 0x1000 };
 	const uint64_t end[] = { 0x81, 0, 0 }, walk[] = { 0x400, 0x200000004, 0x1000 };
+	const uint64_t inside[] = { 0x400, 0x100000004, 0x1080 };
 	const uint64_t far[] = { 0x400, 0x100000004, 0x2000 };
 
 	assert_int_equal(left_in_access(right, right), RULE_NONE);
@@ -349,6 +350,7 @@ static void test_nested_fault(void **state)
 	assert_int_equal(left_in_access(end, right), RULE_NPF);
 	assert_int_equal(left_in_access(walk, right), RULE_NPF_CODE);
 	assert_int_equal(left_in_access(far, right), RULE_NPF_ADDRESS);
+	assert_int_equal(left_in_access(right, inside), RULE_NPF_PAGE);
 }
 
 int main(void)
