@@ -28,6 +28,7 @@ static struct dirty_track *track[MAX_REGIONS];
 static uint32_t fetch[GUEST_MAX_VCPUS];	/* the next entry of each ring */
 static pthread_mutex_t harvesting = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool lazy;		/* until a ring is full, or for LAZY_TURNS */
+static uint64_t reset_ns;		/* when all rings were reset last; harvesting is held */
 
 static const char *ring_unsupported(struct run *run)
 {
@@ -114,6 +115,7 @@ static void harvest(struct worker *w)
 		if (run->vcpu[i]->dirty_gfns)
 			taken += take_ring(run, i);
 	reset_rings(w, taken);
+	reset_ns = now_ns();
 	for (i = 0; i < run->nr_regions; i++)
 		dirty_after(track[i], "dirty-ring");
 }
@@ -160,7 +162,9 @@ static bool ring_exit(struct worker *w, const struct run_outcome *o)
 	if (!is_full(o))
 		return false;
 	pthread_mutex_lock(&harvesting);
-	still_full(w);
+	/* else another vCPU has emptied this ring, too, while this one waited for the lock */
+	if (reset_ns < o->start_ns)
+		still_full(w);
 	count(w->run->sh, "dirty-ring", "full", 1);
 	harvest(w);
 	atomic_store(&lazy, false);
