@@ -115,6 +115,7 @@ static enum access_status nested_access(struct guest_vcpu *me, uint64_t a, uint6
 {
 	struct guest_nested *n = &me->nested;
 	uint64_t page = me->page, op = me->op, word = me->word, alias = me->alias;
+	uint64_t window = me->in_window;
 	enum access_status st;
 
 	n->verdict = L1_SILENT;
@@ -126,6 +127,7 @@ static enum access_status nested_access(struct guest_vcpu *me, uint64_t a, uint6
 		me->page = page;
 		me->op = op;
 		me->alias = alias;
+		me->in_window = window;
 		__atomic_store_n(&me->word, word, __ATOMIC_SEQ_CST);
 	} while (st == ACCESS_AGAIN);
 	return st;
@@ -453,6 +455,7 @@ static uint64_t block_begin(struct guest_ctl *ctl, struct guest_vcpu *me, enum n
 	if (me->nested.block != NO_PAGE)
 		w = __atomic_load_n(&ctl_words(ctl)[me->nested.block], __ATOMIC_ACQUIRE);
 	me->alias = 0;
+	me->in_window = 0;
 	me->mmio = 0;
 	me->op = op;
 	me->nested.op = nop;
@@ -528,7 +531,7 @@ static bool nested_allow(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t 
 static void nested_fault(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t gva, uint64_t w0)
 {
 	uint64_t page = me->page, op = me->op, got[NESTED_FAULT_WORDS] = { 0 };
-	uint64_t want[NESTED_FAULT_WORDS];
+	uint64_t want[NESTED_FAULT_WORDS], word = me->word, window = me->in_window;
 	struct guest_nested *n = &me->nested;
 	enum guest_rule rule = RULE_NONE;
 	unsigned int i;
@@ -539,6 +542,8 @@ static void nested_fault(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t 
 	lost = lost || (gva && !content_kept(w0, block_word(ctl, me)));
 	me->page = page;
 	me->op = op;
+	me->in_window = window;
+	__atomic_store_n(&me->word, word, __ATOMIC_SEQ_CST);
 	me->checks++;
 	for (i = 0; i < NESTED_FAULT_WORDS && rule == RULE_NONE && !lost; i++)
 		if (got[i] != want[i])
