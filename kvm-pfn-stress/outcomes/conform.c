@@ -170,7 +170,8 @@ static void broken(struct conform *cf, const struct outcome_cell *c, const struc
 	snprintf(f.backing, sizeof(f.backing), "%s", c->backing->name);
 	snprintf(f.state, sizeof(f.state), "%s", outcome_states[c->state].name);
 	snprintf(f.thread, sizeof(f.thread), "%s", cf->w->ws->name);
-	snprintf(f.op, sizeof(f.op), "%s", c->consumer == CONS_VCPU ? outcome_ops[c->op] :
+	snprintf(f.op, sizeof(f.op), "%s%s", c->consumer == CONS_NESTED ? "nested-" : "",
+		 c->consumer == CONS_VCPU || c->consumer == CONS_NESTED ? outcome_ops[c->op] :
 		 outcome_consumers[c->consumer]);
 	f.gpa = st->r->gpa;
 	f.hva = st->hva;
