@@ -17,7 +17,7 @@
 
 /*
  * Where the machine itself stands still CPU time says nothing: the host's, if it is emulated, counts as
- * the task's. The supervisor, which looks every 10 ms, is the witness.
+ * the task's. The supervisor, which looks every 20 ms, is the witness.
  */
 #define STALL_NS	250000000ull
 #define STANDSTILL_NS	1000000000ull	/* all get their time again */
