@@ -62,7 +62,7 @@ void arch_pte_set(uint64_t pte, uint64_t gpa, uint64_t mode);
 
 /*
  * arch_flush_page - ... of one page has changed
- * arch_flush_root - ... of any page; @root: of arch_roots()
+ * arch_flush_root - ... of any page; @root: of arch_roots(), or of tables
  */
 void arch_flush_page(uint64_t gva);
 void arch_flush_root(uint64_t root);

@@ -66,8 +66,8 @@ static unsigned int convert_step(struct worker *w)
 
 	inject_pause(w, 2000);
 	inject_answered(w, r, first, nr);
-	if (!early)
-		punch(w, r, first, nr);
+	/* again: a fault that was under way may have brought a page back */
+	punch(w, r, first, nr);
 
 	record_op(w, "private", r->gpa + first * GUEST_PAGE_SIZE, nr);
 	pages_begin(r, first, nr, r->mapped, true);

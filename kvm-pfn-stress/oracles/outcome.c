@@ -254,6 +254,12 @@ const char *outcome_pte_taken(struct region *r, unsigned int page, uint64_t w1, 
 	return q.inserted ? "invalidate-overlap" : NULL;
 }
 
+/* May what KVM takes for MMIO be from before a memslot came? docs/findings/mmio-sync.md */
+static bool stale_mmio(const struct worker *w)
+{
+	return w->run->ctl->vcpu[w->id].in_window && w->run->sh->memslot_updates;
+}
+
 /*
  * Only what was injected into this thread's last resolution, for that page: what KVM got over
  * excuses nothing that came later. hva_to_pfn() makes KVM_PFN_ERR_SIGPENDING of -EINTR since 6.2
@@ -336,9 +342,9 @@ bool outcome_delivery(struct worker *w, const struct run_outcome *o)
 	snprintf(f.expected, sizeof(f.expected), "mmio, or the access completes");
 	snprintf(f.got, sizeof(f.got), "KVM_EXIT_INTERNAL_ERROR, KVM_INTERNAL_ERROR_DELIVERY_EV ");
 	arch_describe_vcpu(w->run->vcpu[w->id], f.got + strlen(f.got), sizeof(f.got) - strlen(f.got));
-	/* what KVM takes for MMIO although it is mapped: docs/findings/mmio-sync.md, in a window */
+	/* what KVM takes for MMIO although it is mapped */
 	fail(w->run->sh, ORACLE_OUTCOME, &f, mask != ONE(PS_MAPPED) ? NULL :
-	     g->in_window ? "window" : "mapped");
+	     stale_mmio(w) ? "window" : "mapped");
 	return true;
 }
 
@@ -418,9 +424,9 @@ bool outcome_check(struct worker *w, const struct run_outcome *o)
 	if (at_page && o->result == RES_EFAULT)
 		detail = outcome_pte_taken(place.region, page, g->word, o->start_ns,
 					   f.got + strlen(f.got), sizeof(f.got) - strlen(f.got));
-	else if ((o->result == RES_MMIO || o->result == RES_INTERNAL) && g->in_window &&
+	else if ((o->result == RES_MMIO || o->result == RES_INTERNAL) && stale_mmio(w) &&
 		 !(mask & ONE(PS_NOACCESS)))
-		detail = "window";	/* docs/findings/mmio-sync.md */
+		detail = "window";
 	return fail(w->run->sh, oracle, &f, detail);
 }
 
