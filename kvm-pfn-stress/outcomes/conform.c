@@ -362,6 +362,15 @@ static void guest_access(struct conform *cf, enum access_op op, uint64_t gva, ui
 	run_access(cf, a);
 }
 
+/* An access that ended by an exception in the guest is an answer of its own. */
+static void by_exception(struct conform *cf, struct answer *a)
+{
+	if (a->first.result != RES_UCALL || cf->ctl->status != ACCESS_TRAPPED)
+		return;
+	a->first.result = RES_GUEST;
+	a->seen = RES_BIT(RES_GUEST);
+}
+
 static uint64_t place_of(enum access_op op)
 {
 	return op == OP_LOAD ? PAGE_FILL_OFF : op == OP_EXEC ? PAGE_CODE_OFF : PAGE_OWN_OFF(0);
@@ -689,10 +698,7 @@ static void pte_access(struct conform *cf, const struct outcome_cell *c, struct 
 		new.root = root;
 	if (a->over)
 		window_access(cf, c->op, val, &new, a);
-	if (a->first.result == RES_UCALL && cf->ctl->status == ACCESS_TRAPPED) {
-		a->first.result = RES_GUEST;
-		a->seen = RES_BIT(RES_GUEST);
-	}
+	by_exception(cf, a);
 	if (!a->over)
 		return;
 	status = cf->ctl->status;
@@ -745,10 +751,7 @@ static void access_of(struct conform *cf, const struct outcome_cell *c, struct s
 		break;
 	case CONS_WALK:
 		guest_access(cf, OP_LOAD, CELL_TABLE_GVA + offsetof(struct cell_ctl, good), val, a);
-		if (a->first.result == RES_UCALL && cf->ctl->status == ACCESS_TRAPPED) {
-			a->first.result = RES_GUEST;
-			a->seen = RES_BIT(RES_GUEST);
-		}
+		by_exception(cf, a);
 		break;
 	case CONS_INVLPG:
 	case CONS_CR3:
@@ -760,11 +763,9 @@ static void access_of(struct conform *cf, const struct outcome_cell *c, struct s
 		cf->ctl->emulated = c->consumer == CONS_EMULATED;
 		guest_access(cf, c->op, st->r->gpa + REGION_GVA_OFFSET + place_of(c->op), val, a);
 		cf->ctl->emulated = 0;
-		if (a->first.result == RES_UCALL && cf->ctl->status == ACCESS_TRAPPED &&
-		    c->consumer == CONS_NESTED && (c->op != OP_EXEC || st->no_slot)) {
-			a->first.result = RES_GUEST;
-			a->seen = RES_BIT(RES_GUEST);
-		}
+		/* what a page without code does when it is executed is its content */
+		if (c->consumer == CONS_NESTED && (c->op != OP_EXEC || st->no_slot))
+			by_exception(cf, a);
 	}
 }
 

@@ -72,18 +72,16 @@ struct nested {
 	struct vmcb vmcb __attribute__((aligned(GUEST_PAGE_SIZE)));
 };
 
+/* What a function must leave as it was. */
+#define PUSH_ALL	"push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
+
 asm(".pushsection .text\n"
 	".globl x86_vmrun, x86_vmrun_insn, x86_vmrun_skipped, x86_vmrun_trapped\n"
 	".globl x86_yield, x86_yield_insn, x86_yield_trapped, x86_l2_resume, x86_l2_start\n"
 	".globl x86_l2_access\n"
 	/* rdi: gpa of vmcb12 */
 	"x86_vmrun:\n"
-	"	push	%rbx\n"
-	"	push	%rbp\n"
-	"	push	%r12\n"
-	"	push	%r13\n"
-	"	push	%r14\n"
-	"	push	%r15\n"
+	PUSH_ALL
 	"	mov	%rdi, %rax\n"
 	"	clgi\n"
 	"x86_vmrun_insn:\n"
@@ -105,12 +103,7 @@ asm(".pushsection .text\n"
 	"	jmp	1b\n"
 	/* rdi: struct nested */
 	"x86_yield:\n"
-	"	push	%rbx\n"
-	"	push	%rbp\n"
-	"	push	%r12\n"
-	"	push	%r13\n"
-	"	push	%r14\n"
-	"	push	%r15\n"
+	PUSH_ALL
 	"	mov	%rsp, (%rdi)\n"
 	"x86_yield_insn:\n"
 	"	vmmcall\n"
@@ -128,12 +121,7 @@ asm(".pushsection .text\n"
 	"	jmp	2b\n"
 	/* rdi: struct nested; rsi, rdx, rcx, r8: for the function in r9 */
 	"x86_l2_access:\n"
-	"	push	%rbx\n"
-	"	push	%rbp\n"
-	"	push	%r12\n"
-	"	push	%r13\n"
-	"	push	%r14\n"
-	"	push	%r15\n"
+	PUSH_ALL
 	"	mov	%rsp, (%rdi)\n"
 	"	mov	%rsi, 8(%rdi)\n"
 	"	mov	%rsi, %rdi\n"
