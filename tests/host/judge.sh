@@ -42,6 +42,19 @@ ok 'how often: said again' like "$tmp/out" '^# fail: ran again 1 times'
 stress --scenario no-boot --scenario pass-own
 ok 'a kernel that does not boot' same "$tmp/results"
 
+changed() {
+	judge "$tmp/results"
+	is "$status $(jq -r '[.scenarios[] | .name + ":" + .verdict] | join(" ")' "$tmp/results/judged/result.json")" "$1"
+}
+
+# ---- a starved host ----
+stress --scenario idle --scenario fail
+ok 'no faults, and there was time for them' changed '1 fail:fail idle:fail'
+jq '.scenarios |= map(.machine_pct = 49)' "$tmp/results/result.json" >"$tmp/starved" &&
+	cp "$tmp/starved" "$tmp/results/result.json"
+ok 'no faults, but the host was busy: no finding; what was found stays' changed '1 fail:fail idle:skip'
+ok 'why' like "$tmp/out" '^# idle: skipped: starved: the host gave the machine 49 %'
+
 # ---- rules change ----
 stress --scenario fail --scenario known --scenario pass --scenario warn
 cp -r "$PFN_CONFIGS" "$tmp/configs"
@@ -53,10 +66,6 @@ known() { # FINGERPRINT...
 	done >"$tmp/configs/known-issues"
 }
 export PFN_CONFIGS=$tmp/configs
-changed() {
-	judge "$tmp/results"
-	is "$status $(jq -r '[.scenarios[] | .name + ":" + .verdict] | join(" ")' "$tmp/results/judged/result.json")" "$1"
-}
 known content/stale-read/anon/load outcome/efault-mapped/pfnmap-fault/load/zap-overlap kernel-log/warn/-/-/kvm_release_pfn
 ok 'failures that are known now' changed '0 fail:pass known:pass pass:pass warn:pass'
 ok 'what is decided otherwise is said' like "$tmp/out" '^# fail: was fail, is pass by the rules of today'

@@ -33,6 +33,13 @@ uint64_t rejudge_ms(const struct run *run, const struct srun *s)
 	return json_number_value(json_object_get(rejudge_old(run, s), "seconds")) * 1000 + 0.5;
 }
 
+unsigned int rejudge_machine_pct(const struct run *run, const struct srun *s)
+{
+	json_t *pct = json_object_get(rejudge_old(run, s), "machine_pct");
+
+	return pct ? json_integer_value(pct) : 100;
+}
+
 /* A stack was decoded with the kernel at hand: what is there is better than what could be had now. */
 char *rejudge_stack(const struct run *run, const struct srun *s, const char *fingerprint)
 {

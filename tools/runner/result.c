@@ -162,6 +162,8 @@ static json_t *scenario_json(const struct srun *s)
 		set_number(o, "console", s->console_from);
 	set_number(o, "budget_ms", s->budget_ms);
 	json_object_set_new(o, "seconds", json_real(s->ms / 1000.0));
+	if (s->said != VERDICT_NONE)
+		set_number(o, "machine_pct", s->machine_pct);
 	set_number(o, "faults", s->faults);
 	set_number(o, "injections", s->injections);
 	set_number(o, "hits", s->hits);

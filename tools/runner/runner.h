@@ -72,6 +72,7 @@ struct srun {
 	enum verdict said;	/* by @result */
 	char reason[512];
 	uint64_t budget_ms, ms;
+	unsigned int machine_pct; /* of the time that it took, the machine could run so much */
 	uint64_t faults, injections, hits;
 	json_t *counts;		/* { kind: { name: value } } */
 	char *explored;		/* letters: which explorer had which turn; NULL: none */
@@ -352,6 +353,7 @@ void rejudge_run(struct run *run, const char *dir);
 void rejudge_repeats(struct run *run);
 void rejudge_compare(struct run *run);
 json_t *rejudge_old(const struct run *run, const struct srun *s);
+unsigned int rejudge_machine_pct(const struct run *run, const struct srun *s);
 uint64_t rejudge_ms(const struct run *run, const struct srun *s);
 char *rejudge_stack(const struct run *run, const struct srun *s, const char *fingerprint);
 
