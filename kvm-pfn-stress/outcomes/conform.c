@@ -41,6 +41,7 @@
 #define CELL_WINDOW_GVA	0x7100200000ul	/* by a PTE that the guest changes, and that */
 #define CELL_PTE_GVA	0x7100400000ul
 #define CELL_NOTHING	(1ul << 30)	/* behind the page: no memslot */
+#define CELL_ALIAS	(1ul << 32)	/* behind it: another memslot of it, now and then */
 #define NO_GPA		(1ull << 52)	/* no CPU has more bits: kvm_mmu_max_gfn(), 6.1 to 7.3 */
 
 /*
@@ -134,6 +135,8 @@ struct conform {
 struct answer {
 	unsigned int seen;	/* RES_BIT()s, of all KVM_RUNs that one access took */
 	struct run_outcome first;
+	uint64_t mmio;		/* RES_MMIO, a write: what, of so many bytes */
+	uint32_t mmio_len;
 	bool over;
 };
 
@@ -246,8 +249,11 @@ static void run_access(struct conform *cf, struct answer *a)
 			o.result = RES_LOOP;
 			since = effort_now();
 		}
-		if (!a->seen)
+		if (!a->seen) {
 			a->first = o;
+			a->mmio_len = kr->mmio.len;
+			memcpy(&a->mmio, kr->mmio.data, sizeof(a->mmio));
+		}
 		a->seen |= RES_BIT(o.result);
 		switch (o.result) {
 		case RES_UCALL:
@@ -428,6 +434,29 @@ static bool siginfo_right(const struct state *st, const struct run_outcome *o,
 	return false;
 }
 
+/*
+ * A store is a write of what it stores. A read-modify-write reads memory where there is some, and then
+ * writes: 0 is what it compares with, and finds.
+ */
+static bool mmio_right(const struct outcome_cell *c, const struct state *st, const struct answer *a,
+		       uint64_t val, struct cell_result *res)
+{
+	bool write = c->op == OP_STORE || c->op == OP_RMW;
+
+	if ((a->first.mmio_gpa & ~(GUEST_PAGE_SIZE - 1)) != st->r->gpa) {
+		say(res, "MMIO at 0x%lx, not in page 0x%lx", a->first.mmio_gpa, st->r->gpa);
+		return false;
+	}
+	if (c->op == OP_RMW && c->state != ST_RO_SLOT)
+		return true;
+	if (a->first.mmio_write == write &&
+	    (!write || (a->mmio == val && a->mmio_len == sizeof(val))))
+		return true;
+	say(res, "MMIO: a %s of %u bytes, 0x%lx", a->first.mmio_write ? "write" : "read", a->mmio_len,
+	    a->first.mmio_write ? a->mmio : 0);
+	return false;
+}
+
 /* One store to a page that no cell touches. */
 static bool good_store(struct conform *cf, struct answer *a)
 {
@@ -490,9 +519,7 @@ static void judge(struct conform *cf, const struct outcome_cell *c, struct state
 		   !outcome_fault_right(&a->first, st->r->gpa, is_private(c), res->got,
 					sizeof(res->got))) {
 		broken(cf, c, st, res, oracle, "memory-fault-fields", word);
-	} else if (a->first.result == RES_MMIO &&
-		   (a->first.mmio_gpa & ~(GUEST_PAGE_SIZE - 1)) != st->r->gpa) {
-		say(res, "MMIO at 0x%lx, not in page 0x%lx", a->first.mmio_gpa, st->r->gpa);
+	} else if (a->first.result == RES_MMIO && !mmio_right(c, st, a, val, res)) {
 		broken(cf, c, st, res, ORACLE_OUTCOME, "mmio-address", NULL);
 	} else if (a->first.result == RES_UCALL &&
 		   (outcome_by_guest(c->consumer) || outcome_by_pte(c->consumer))) {
@@ -654,6 +681,25 @@ static void write_time(struct conform *cf, const struct outcome_cell *c, const s
 	set_time(cf, c, st, false);
 }
 
+static long long huge_mappings(void)
+{
+	return proc_number("/sys/kernel/debug/kvm/pages_2m", 0);
+}
+
+/* What vCPUs have mapped, of all sizes; -1: debugfs is not there. */
+static long long mapped_now(void)
+{
+	long long small = proc_number("/sys/kernel/debug/kvm/pages_4k", -1);
+
+	return small < 0 ? small : small + huge_mappings() +
+	       proc_number("/sys/kernel/debug/kvm/pages_1g", 0);
+}
+
+static long long flushes_now(void)
+{
+	return proc_number("/sys/kernel/debug/kvm/remote_tlb_flush_requests", 0);
+}
+
 /* An access by the window, after its PTE was changed. */
 static void window_access(struct conform *cf, enum access_op op, uint64_t val,
 			  const struct cell_pte *pte, struct answer *a)
@@ -708,11 +754,6 @@ static void pte_access(struct conform *cf, const struct outcome_cell *c, struct 
 	cf->ctl->value = value;
 }
 
-static long long huge_mappings(void)
-{
-	return proc_number("/sys/kernel/debug/kvm/pages_2m", 0);
-}
-
 /* Two pages: what was done is mapped, by a huge page each. */
 static void pre_fault_across(struct conform *cf, const struct state *st, struct answer *a)
 {
@@ -733,6 +774,9 @@ static void access_of(struct conform *cf, const struct outcome_cell *c, struct s
 		if (c->state == ST_ACROSS)
 			pre_fault_across(cf, st, a);
 		else
+			pre_fault(cf, st->r->gpa, GUEST_PAGE_SIZE, a);
+		/* of what is there already */
+		if (a->first.result == RES_UCALL)
 			pre_fault(cf, st->r->gpa, GUEST_PAGE_SIZE, a);
 		/* what was mapped before anybody asked for it */
 		if (a->first.result == RES_UCALL && c->backing->props & P_LOG)
@@ -809,7 +853,7 @@ static void logged(struct conform *cf, const struct outcome_cell *c, struct stat
 	/* what is mapped is mapped, and what KVM found in a page table it keeps */
 	bool once = c->consumer == CONS_WALK || c->consumer == CONS_PREFAULT;
 	unsigned int rounds = once ? 1 : LOG_ROUNDS, i;
-	long long huge = huge_mappings(), most = 0;
+	long long huge = huge_mappings(), most = 0, flushes, mapped;
 	struct answer a;
 
 	/* it is mapped, and can be written, before there is a log */
@@ -822,12 +866,16 @@ static void logged(struct conform *cf, const struct outcome_cell *c, struct stat
 		broken(cf, c, st, res, ORACLE_DIRTY_LOG, "not-all-dirty", NULL);
 	}
 	for (i = 0; i < rounds && res->verdict != CELL_FAIL; i++) {
+		/* what it was logged by is still there */
+		if (i == LOG_ROUNDS - 1)
+			refuse(cf, st);
 		*(volatile uint64_t *)(st->hva + PAGE_OWN_OFF(0)) = 0;
 		access_of(cf, c, st, val + i, &a);
 		judge(cf, c, st, row, &a, val + i, res);
 		if (!a.over)
 			_exit(1);
 		oracle_checked(cf->run, ORACLE_DIRTY_LOG, 1);
+		flushes = flushes_now();
 		if (!log_has_page(&log) && res->verdict != CELL_FAIL) {
 			say(res, "access %u is not in the log", i + 1);
 			broken(cf, c, st, res, ORACLE_DIRTY_LOG, "page-missing", NULL);
@@ -837,8 +885,22 @@ static void logged(struct conform *cf, const struct outcome_cell *c, struct stat
 			say(res, "the log has it again, and nobody wrote");
 			broken(cf, c, st, res, ORACLE_DIRTY_LOG, "not-cleared", NULL);
 		}
+		/* the TLB entry by which it stored must go: kvm_get_dirty_log_protect() and its like */
+		if ((c->consumer == CONS_VCPU || c->consumer == CONS_NESTED) &&
+		    flushes_now() == flushes && res->verdict != CELL_FAIL) {
+			say(res, "the log was cleared, and no TLB was flushed");
+			broken(cf, c, st, res, ORACLE_DIRTY_LOG, "not-flushed", NULL);
+		}
 	}
+	mapped = mapped_now();
+	flushes = flushes_now();
 	log_off(&log);
+	/* small ones made way for a huge one: kvm_mmu_recover_huge_pages(), or .._zap_collapsible_.. */
+	if (mapped_now() < mapped && flushes_now() == flushes && res->verdict != CELL_FAIL) {
+		say(res, "%lld mappings of vCPUs are gone, and no TLB was flushed",
+		    mapped - mapped_now());
+		broken(cf, c, st, res, ORACLE_LEVEL, "not-flushed", NULL);
+	}
 	if (most > huge && res->verdict != CELL_FAIL) {
 		guest_access(cf, OP_LOAD, st->r->gpa + REGION_GVA_OFFSET + PAGE_FILL_OFF, 0, &a);
 		oracle_checked(cf->run, ORACLE_LEVEL, 1);
@@ -915,6 +977,102 @@ static bool make_private(struct conform *cf, const struct outcome_cell *c, struc
 	return true;
 }
 
+/*
+ * What a vCPU stored is there when the page was in swap, or on its disk, and has come back. Where the
+ * host has had no fault for writing, or has said MADV_FREE before, KVM alone knows that the page is
+ * dirty: 6.12 kvm_tdp_mmu_zap_leafs(), 7.3 kvm_mmu_finish_page_fault().
+ */
+static void reclaimed(struct conform *cf, const struct outcome_cell *c, struct state *st,
+		      uint64_t val, struct cell_result *res)
+{
+	uint64_t gva = st->r->gpa + REGION_GVA_OFFSET, now;
+	struct answer a;
+
+	if (c->backing->props & P_ANON)
+		madvise((void *)st->hva, GUEST_PAGE_SIZE, MADV_FREE);
+	if (c->op == OP_LOAD)
+		guest_access(cf, OP_LOAD, gva + PAGE_FILL_OFF, 0, &a);
+	guest_access(cf, OP_STORE, gva + place_of(OP_STORE), val, &a);
+	/* it may be read only, and that it can't be paged out is another cell's business */
+	if (a.first.result != RES_UCALL || !state_page_out(st))
+		return;
+	oracle_checked(cf->run, ORACLE_CONTENT, 1);
+	now = word_of(cf, c, st);
+	if (now == val)
+		return;
+	say(res, "the guest stored 0x%lx; paged out and in again the page has 0x%lx", val, now);
+	broken(cf, c, st, res, ORACLE_CONTENT, "lost-in-reclaim", NULL);
+}
+
+/*
+ * The page goes: of the host, a part of what it has mapped or all of it; of a file that vCPUs map, a
+ * part of that.
+ */
+static bool take_away(const struct outcome_cell *c, struct state *st)
+{
+	void *hva = (void *)st->hva;
+
+	if (c->backing->props & P_GMEM)
+		return st->r->ops->zap && !st->r->ops->zap(st->r, 0, 1);
+	/* not of hugetlb pages */
+	if ((c->op == OP_LOAD || c->op == OP_EXEC) && !munmap(hva, GUEST_PAGE_SIZE))
+		return true;
+	return !munmap(hva, region_bytes(st->r, st->r->nr));
+}
+
+/*
+ * The vCPU has the page mapped, and the host takes it away. What KVM had mapped by a root in use is
+ * flushed from the TLBs: kvm_unmap_gfn_range() says so, and flush_on_ret of
+ * kvm_mmu_notifier_invalidate_range_start(), 6.1 to 7.3. That is counted, as no access shows it
+ * where a vCPU loses its TLB with every exit. Then the same access finds no memory any more.
+ */
+static void taken_away(struct conform *cf, const struct outcome_cell *c, struct state *st,
+		       uint64_t val, struct cell_result *res)
+{
+	struct outcome_cell hole = { c->consumer, c->backing, ST_HOLE, c->op };
+	const struct outcome_row *row = outcome_row_of(&hole, cf->caps);
+	bool alias = outcome_by_guest(c->consumer) && (c->op == OP_STORE || c->op == OP_RMW);
+	char expected[sizeof(res->expected)];
+	long long mapped, flushes, lost;
+	struct answer a;
+
+	/*
+	 * Another memslot over the page, of which nothing is mapped. KVM looks at memslots in the order
+	 * in which they begin in the host's memory.
+	 */
+	if (alias)
+		vm_set_user_memory_region(cf->run->vm, CELL_SLOT + 1, 0, st->r->gpa + CELL_ALIAS,
+					  2 * GUEST_PAGE_SIZE,
+					  (void *)(st->hva - (c->op == OP_RMW ? GUEST_PAGE_SIZE : 0)));
+	mapped = mapped_now();
+	flushes = flushes_now();
+	if (!take_away(c, st))
+		goto out;
+	lost = mapped - mapped_now();
+	oracle_checked(cf->run, ORACLE_OUTCOME, 1);
+	if (mapped > 0 && lost > 0 && flushes_now() == flushes) {
+		say(res, "%lld mappings of vCPUs are gone, and no TLB was flushed", lost);
+		broken(cf, c, st, res, ORACLE_OUTCOME, "not-flushed", state_word(c->state));
+		goto out;
+	}
+	/* what KVM emulates is MMIO then */
+	if (c->backing->props & P_GMEM || c->consumer == CONS_EMULATED)
+		goto out;
+	st->cell = &hole;
+	memcpy(expected, res->expected, sizeof(expected));
+	outcome_text(row->allowed, res->expected, sizeof(res->expected));
+	access_of(cf, &hole, st, val, &a);
+	judge(cf, &hole, st, row, &a, val, res);
+	if (res->verdict != CELL_FAIL)
+		memcpy(res->expected, expected, sizeof(expected));
+	st->cell = c;
+	if (!a.over)
+		_exit(1);
+out:
+	if (alias)
+		vm_set_user_memory_region(cf->run->vm, CELL_SLOT + 1, 0, 0, 0, NULL);
+}
+
 static void one_access(struct conform *cf, const struct outcome_cell *c, struct state *st,
 		       struct cell_result *res)
 {
@@ -959,9 +1117,11 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 		arch_table_set(cf->run->vm, cf->vcpu, CELL_TABLE_GVA, st->r->gpa);
 	if (c->backing->props & P_LOG) {
 		logged(cf, c, st, row, val, res);
-		memslot(cf, st, false);
 		if (res->verdict != CELL_FAIL)
 			check_refs(cf, c, st, res);
+		if (res->verdict != CELL_FAIL && outcome_by_guest(c->consumer))
+			taken_away(cf, c, st, val, res);
+		memslot(cf, st, false);
 		return;
 	}
 	state_hold(st, true);
@@ -983,14 +1143,20 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 		_exit(1);	/* another child goes on with a vCPU that works */
 	if (res->verdict != CELL_FAIL && state_mendable(st))
 		check_mended(cf, c, st, val, res);
-	if (!st->no_slot)
-		memslot(cf, st, false);
-	if (res->verdict == CELL_FAIL)
-		return;
 	if (!res->got[0])
 		say(res, "%s", a.first.result == RES_UCALL ? "completes" :
 		    run_result_names[a.first.result]);
-	check_refs(cf, c, st, res);
+	/* vCPUs hold no reference to what they have mapped */
+	if (res->verdict != CELL_FAIL)
+		check_refs(cf, c, st, res);
+	if (res->verdict != CELL_FAIL && a.first.result == RES_UCALL && !st->no_slot &&
+	    c->consumer == CONS_VCPU && c->backing->props & P_RECLAIM)
+		reclaimed(cf, c, st, val + 1, res);
+	if (res->verdict != CELL_FAIL && a.first.result == RES_UCALL && !st->no_slot &&
+	    (outcome_by_guest(c->consumer) || c->consumer == CONS_PREFAULT))
+		taken_away(cf, c, st, val, res);
+	if (!st->no_slot)
+		memslot(cf, st, false);
 }
 
 static void run_cell(struct conform *cf, const struct outcome_cell *c, struct cell_result *res)

@@ -256,26 +256,32 @@ static bool write_back(struct state *st)
 
 #define PAGEOUT_TRIES	100
 
-/* Of a file: out of the page cache as well. */
-static bool paged_out(struct state *st)
+/* In swap, or of a file not in the page cache either: there KVM cannot have it mapped. */
+static bool is_out(struct state *st)
 {
-	bool file = st->r->fd >= 0;
 	unsigned char cached = 1;
 	uint64_t e = PM_PRESENT;
+
+	if (st->cell->backing->props & P_ANON) {
+		pagemap_read(st->hva, 1, &e);
+		return e & PM_SWAP;
+	}
+	return !mincore((void *)st->hva, GUEST_PAGE_SIZE, &cached) && !(cached & 1);
+}
+
+bool state_page_out(struct state *st)
+{
 	unsigned int i;
 
 	for (i = 0; i < PAGEOUT_TRIES; i++) {
-		if (file ? !cached : !!(e & PM_SWAP))
+		if (is_out(st))
 			return true;
 		usleep(i * 100);
 		worker_progress(me);
-		if (!i && !write_back(st))
-			return false;
+		if (!i && msync((void *)st->hva, GUEST_PAGE_SIZE, MS_SYNC))
+			return cannot(st, "msync");
 		if (madvise((void *)st->hva, GUEST_PAGE_SIZE, MADV_PAGEOUT))
 			return cannot(st, "MADV_PAGEOUT");
-		pagemap_read(st->hva, 1, &e);
-		if (file && mincore((void *)st->hva, GUEST_PAGE_SIZE, &cached))
-			return cannot(st, "mincore");
 	}
 	errno = ETIMEDOUT;
 	return cannot(st, "the page stays in memory");
@@ -524,7 +530,8 @@ bool state_enter(struct state *st)
 	case ST_CLEAN:
 		return write_back(st);
 	case ST_PAGED_OUT:
-		return paged_out(st);
+		fill(st);
+		return state_page_out(st);
 	case ST_PROT_READ:
 		fill(st);
 		return protect(st, PROT_READ);

@@ -50,6 +50,13 @@ void state_replace(struct state *st);
  */
 bool state_poison_file(struct state *st);
 
+/**
+ * state_page_out - the page goes to swap, or to its disk
+ *
+ * Of a backing with P_RECLAIM. Return: true, or false with the reason in run->sh->skip_reason.
+ */
+bool state_page_out(struct state *st);
+
 /* What holds during the access only: signal masks and handlers, errors without an address. */
 void state_hold(struct state *st, bool on);
 

@@ -207,6 +207,9 @@ const struct outcome_backing outcome_backings[] = {
 	  P_GUP | P_DEMAND | P_HANDLER | P_ANON | P_COW | P_HUGE | P_POISON | P_BRIEF },
 	{ "swap", NULL, "swap", "private anonymous memory, and swap",
 	  P_GUP | P_DEMAND | P_HANDLER | P_ANON | P_COW | P_RECLAIM | P_POISON | P_BRIEF },
+	/* behind swap, which sees to it that there is some */
+	{ "shmem-swap", "shmem", "swap", "shared anonymous memory, and swap",
+	  P_GUP | P_DEMAND | P_HANDLER | P_RECLAIM | P_BRIEF },
 	{ "memfd", NULL, "file", "a shared memfd",
 	  P_GUP | P_DEMAND | P_HANDLER | P_FILE | P_POISON },
 	{ "shmem", NULL, "shmem", "shared anonymous memory",
