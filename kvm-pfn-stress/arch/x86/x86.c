@@ -13,10 +13,12 @@
 #define PF_VECTOR_NR	14
 
 /*
- * arch_exec() calls into the test page with rax = 0x10, which no guest maps. Zeroed memory decodes
+ * arch_exec() calls into the test page with rax = 0xff0, which no guest maps. Zeroed memory decodes
  * as "add %al, (%rax)", so that executing a page that nobody filled is a #PF in its first
  * instruction; the handler below turns that into ACCESS_TRAPPED. The code leaves rax alone: when the
- * page is taken away after its first instruction, what follows is zeroes as well.
+ * page is taken away after its first instruction, what follows is zeroes as well. Its offset in a page
+ * is not that of the code: KVM would take it for an address in the code's page, see
+ * docs/findings/fetch-gpa.md.
  *
  * The code is the same in every page and loads the fill stamp as data. It must not hold anything
  * that changes: emulators (QEMU's multi-threaded TCG) may go on executing old bytes when another CPU
@@ -49,7 +51,7 @@ asm(".pushsection .text\n"
 	"arch_exec:\n"
 	"	xor	%edx, %edx\n"
 	"	xor	%ecx, %ecx\n"
-	"	mov	$0x10, %eax\n"
+	"	mov	$0xff0, %eax\n"
 	"	call	*%rdi\n"
 	"	mov	%rcx, (%rsi)\n"
 	"	mov	%edx, %eax\n"
