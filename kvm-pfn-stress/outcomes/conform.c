@@ -58,6 +58,7 @@ struct cell_ctl {
 	uint64_t op, gva;	/* what to do next, */
 	uint64_t val;		/* and what to store over 0 */
 	uint64_t emulated;	/* KVM is to do it */
+	uint64_t interruptible;	/* as the guest that can wait for a page otherwise */
 	uint64_t status, value;	/* enum access_status, and what was loaded */
 	struct cell_pte {
 		uint64_t set;		/* change it before the access */
@@ -86,10 +87,13 @@ static void cell_guest(uint64_t unused)
 			arch_flush_root(c->pte.root);
 		switch (c->op) {
 		case OP_STORE:
-			st = c->emulated ? arch_emul_store(c->gva, c->val) : arch_store(c->gva, c->val);
+			st = c->interruptible ? arch_interruptible(c->gva, c->val, 0, 0, arch_store) :
+			     c->emulated ? arch_emul_store(c->gva, c->val) : arch_store(c->gva, c->val);
 			break;
 		case OP_RMW:
-			st = c->emulated ? arch_emul_rmw(c->gva, 0, c->val, &value) :
+			st = c->interruptible ?
+			     arch_interruptible(c->gva, 0, c->val, (uint64_t)&value, arch_rmw) :
+			     c->emulated ? arch_emul_rmw(c->gva, 0, c->val, &value) :
 					   arch_rmw(c->gva, 0, c->val, &value);
 			break;
 		case OP_EXEC:
@@ -721,15 +725,21 @@ static void pte_access(struct conform *cf, const struct outcome_cell *c, struct 
 	struct cell_pte old = { .set = 1, .gpa = st->r->gpa, .mode = WINDOW_READ, .invlpg = 1 };
 	struct cell_pte new = { .set = 1, .gpa = st->r->gpa, .mode = st->pte_mode };
 	struct cell_pte back = { .set = 1, .gpa = CTL_GPA, .invlpg = 1, .root = cf->root[0] };
+	bool upgraded = props & P_PTE_WRITE && !(props & (P_PTE_OTHER | P_PTE_MMIO));
 	struct answer unused;
 
 	if (props & P_PTE_OTHER)
 		old.gpa = CTL_GPA;
 	if (props & P_PTE_MMIO)
 		old.gpa += CELL_NOTHING;
-	if (props & (P_PTE_WRITE | P_PTE_NONE))
+	if (props & (P_PTE_WRITE | P_PTE_NONE) && !upgraded)
 		old.mode = props & P_PTE_NONE ? WINDOW_ABSENT : WINDOW_WRITE;
 	window_access(cf, OP_LOAD, 0, &old, a);
+	if (upgraded && a->over) {
+		old.mode = WINDOW_WRITE;
+		old.invlpg = 0;
+		window_access(cf, OP_STORE, val - 1, &old, a);
+	}
 	if (c->consumer == CONS_ROOT && a->over) {
 		old.invlpg = 0;
 		old.root = root;
@@ -843,13 +853,51 @@ static void change_slot(struct conform *cf, const struct outcome_cell *c, struct
 	good_store(cf, &a);
 }
 
+static void log_ctl(struct conform *cf, bool on)
+{
+	vm_set_user_memory_region(cf->run->vm, CELL_CTL_SLOT, on ? KVM_MEM_LOG_DIRTY_PAGES : 0,
+				  CTL_GPA, GUEST_PAGE_SIZE, cf->ctl);
+}
+
+/* Pages of a huge one that the guest has addresses for, and the one that it comes back by. */
+#define HUGE_PAGES	4
+#define HUGE_BACK	3
+
+/*
+ * Logging is on, the guest stores to one page that is not the first, logging is off, and the guest
+ * comes back: what takes the place of the small mappings begins where the huge page does.
+ */
+static void come_back(struct conform *cf, const struct outcome_cell *c, struct state *st,
+		      struct log *log, struct cell_result *res)
+{
+	uint64_t gva = st->r->gpa + REGION_GVA_OFFSET + HUGE_BACK * GUEST_PAGE_SIZE;
+	uint64_t size = region_bytes(st->r, st->r->nr);
+	struct answer a, b;
+
+	if (mprotect((void *)st->hva, size, PROT_NONE) ||
+	    mprotect((void *)st->hva, size, PROT_READ | PROT_WRITE))
+		return;
+	log_on(log);
+	guest_access(cf, OP_STORE, gva + place_of(OP_STORE), 0, &a);
+	log_off(log);
+	guest_access(cf, OP_STORE, gva + place_of(OP_STORE), 0, &b);
+	oracle_checked(cf->run, ORACLE_LEVEL, 1);
+	if (a.first.result == RES_UCALL && b.first.result == RES_UCALL)
+		return;
+	say(res, "%s under logging, %s behind it", run_result_names[a.first.result],
+	    run_result_names[b.first.result]);
+	broken(cf, c, st, res, ORACLE_LEVEL, "not-recovered", NULL);
+}
+
 #define LOG_ROUNDS	3
 
 /* Access, read the log, again: the page is in each. */
 static void logged(struct conform *cf, const struct outcome_cell *c, struct state *st,
 		   const struct outcome_row *row, uint64_t val, struct cell_result *res)
 {
-	struct log log = { .r = st->r, .vcpu = cf->vcpu, .fetched = &cf->fetched, .how = c->state };
+	struct log log = { .r = st->r, .vcpu = cf->vcpu, .fetched = &cf->fetched, .how = c->state,
+			   .other = CELL_CTL_SLOT };
+	bool ring = c->state == ST_LOG_RING;
 	/* what is mapped is mapped, and what KVM found in a page table it keeps */
 	bool once = c->consumer == CONS_WALK || c->consumer == CONS_PREFAULT;
 	unsigned int rounds = once ? 1 : LOG_ROUNDS, i;
@@ -861,6 +909,9 @@ static void logged(struct conform *cf, const struct outcome_cell *c, struct stat
 		access_of(cf, c, st, val, &a);
 		most = huge_mappings();
 	}
+	/* where the guest says that its access is over: at the same offset of another memslot */
+	if (ring)
+		log_ctl(cf, true);
 	if (!log_on(&log)) {
 		say(res, "the log is empty at first");
 		broken(cf, c, st, res, ORACLE_DIRTY_LOG, "not-all-dirty", NULL);
@@ -879,6 +930,9 @@ static void logged(struct conform *cf, const struct outcome_cell *c, struct stat
 		if (!log_has_page(&log) && res->verdict != CELL_FAIL) {
 			say(res, "access %u is not in the log", i + 1);
 			broken(cf, c, st, res, ORACLE_DIRTY_LOG, "page-missing", NULL);
+		} else if (ring && !log.has_other && res->verdict != CELL_FAIL) {
+			say(res, "what the guest wrote behind access %u is not in the ring", i + 1);
+			broken(cf, c, st, res, ORACLE_DIRTY_LOG, "page-missing", "other-memslot");
 		}
 		log_clear(&log);
 		if (log_has_page(&log) && res->verdict != CELL_FAIL) {
@@ -908,7 +962,11 @@ static void logged(struct conform *cf, const struct outcome_cell *c, struct stat
 			say(res, "small pages, where there was a huge one before the log");
 			broken(cf, c, st, res, ORACLE_LEVEL, "not-huge-again", NULL);
 		}
+		if (res->verdict != CELL_FAIL)
+			come_back(cf, c, st, &log, res);
 	}
+	if (ring)
+		log_ctl(cf, false);
 	if (res->verdict != CELL_FAIL)
 		say(res, "completes");
 }
@@ -927,8 +985,11 @@ static void store_after_load(struct conform *cf, const struct outcome_cell *c, s
 	struct answer a;
 
 	guest_access(cf, OP_LOAD, st->r->gpa + REGION_GVA_OFFSET + PAGE_FILL_OFF, 0, &a);
+	/* with interrupts on KVM may look for the page by asynchronous page faults: no other answer */
+	cf->ctl->interruptible = c->consumer == CONS_VCPU;
 	if (a.over)
 		access_of(cf, c, st, val, &a);
+	cf->ctl->interruptible = 0;
 	if (a.over)
 		judge(cf, c, st, row, &a, val, res);
 	if (!a.over)
@@ -1082,7 +1143,7 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 
 	outcome_text(row->allowed, res->expected, sizeof(res->expected));
 	if (!cf->mapped)
-		virt_map(cf->run->vm, st->r->gpa + REGION_GVA_OFFSET, st->r->gpa, 1);
+		virt_map(cf->run->vm, st->r->gpa + REGION_GVA_OFFSET, st->r->gpa, HUGE_PAGES);
 	cf->mapped = true;
 	if (c->consumer == CONS_PFNCACHE && !cf->xen) {
 		xen_enable(cf->run->vm, false);

@@ -39,12 +39,14 @@ static bool take(struct log *l)
 	const uint32_t nr = LOG_RING_BYTES / sizeof(*ring);
 	bool has = false;
 
+	l->has_other = false;
 	for (;; ++*l->fetched) {
 		e = &ring[*l->fetched % nr];
 		/* pairs with the smp_wmb() of kvm_dirty_ring_push() */
 		if (__atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) != KVM_DIRTY_GFN_F_DIRTY)
 			return has;
 		has |= e->slot == l->r->slot && !e->offset;
+		l->has_other |= e->slot == l->other;
 		__atomic_store_n(&e->flags, KVM_DIRTY_GFN_F_RESET, __ATOMIC_RELEASE);
 	}
 }

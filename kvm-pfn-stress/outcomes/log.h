@@ -15,6 +15,8 @@ struct log {
 	struct kvm_vcpu *vcpu;		/* whose dirty ring it is */
 	uint32_t *fetched;		/* entries taken from that ring */
 	enum outcome_state how;		/* ST_LOG_* */
+	uint32_t other;			/* dirty ring: another memslot that is logged, of one page; */
+	bool has_other;			/* was that in the ring, too? */
 	unsigned long *bitmap;
 	unsigned int pages;
 };

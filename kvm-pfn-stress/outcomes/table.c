@@ -267,6 +267,7 @@ const struct outcome_backing outcome_backings[] = {
 	PTE("pte-other", "of another page", P_PTE_OTHER | P_PTE_WRITE),
 	PTE("pte-other-read", "of another page, read only", P_PTE_OTHER),
 	PTE("pte-read", "read only", 0),
+	PTE("pte-upgraded", "read only, and then was not, without a flush", P_PTE_WRITE),
 	PTE("pte-mmio", "of a gfn without a memslot", P_PTE_MMIO | P_PTE_WRITE),
 	PTE("pte-absent", "absent", P_PTE_NONE),
 	PTE("pte-read-logged", "read only, dirty logging", P_LOG | P_OWN),
