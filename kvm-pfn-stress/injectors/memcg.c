@@ -24,7 +24,7 @@
 #include "injectors/inject.h"
 
 #define MIN_KIB	64
-#define MAX_KIB	4096
+#define MAX_KIB	1024	/* a step is over long before the watchdog takes it for stuck */
 
 static char dir[100], why_not[128];
 
