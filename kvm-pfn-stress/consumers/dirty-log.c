@@ -3,7 +3,9 @@
  * Dirty logging by bitmap: all memslots are logged, and vCPU threads harvest the log of one between
  * their runs, while the other vCPUs store. Reading clears it (kvm_get_dirty_log_protect()), or a call
  * of its own does (KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, kvm_clear_dirty_log_protect()), turn by turn.
- * Where KVM can be made to emulate accesses, it does so in every other turn.
+ * Where KVM can be made to emulate accesses, it does so in every other turn. The program's own memslot
+ * is logged as well: its page tables, and L1's, are then write-protected for two reasons
+ * (kvm_mmu_slot_gfn_write_protect()), of which the log takes back but one.
  *
  *	vCPU					harvester
  *	----					---------
@@ -28,7 +30,11 @@
 #define ROUNDS		4
 #define PAUSE_US	500
 
+#define PROGRAM_SLOT	0	/* by vm_create() of the selftests */
+
 static struct dirty_track *track[MAX_REGIONS];
+static void *program_log;
+static uint64_t program_pages;
 static pthread_mutex_t harvesting = PTHREAD_MUTEX_INITIALIZER;
 static bool manual;
 
@@ -43,6 +49,29 @@ static void set_manual(struct worker *w, uint64_t flags)
 	manual = flags;
 }
 
+static void log_program(struct run *run)
+{
+	struct userspace_mem_region *program = memslot2region(run->vm, PROGRAM_SLOT);
+
+	program_pages = program->region.memory_size / GUEST_PAGE_SIZE;
+	program_log = calloc((program_pages + 63) / 64, 8);
+	vm_set_user_memory_region(run->vm, PROGRAM_SLOT, KVM_MEM_LOG_DIRTY_PAGES,
+				  program->region.guest_phys_addr, program->region.memory_size,
+				  (void *)program->region.userspace_addr);
+}
+
+/* What is in there nobody looks at. Holds harvesting. */
+static void harvest_program(struct worker *w)
+{
+	struct kvm_dirty_log get = { .slot = PROGRAM_SLOT, .dirty_bitmap = program_log };
+	struct kvm_clear_dirty_log clear = { .slot = PROGRAM_SLOT, .num_pages = program_pages,
+					     .dirty_bitmap = program_log };
+
+	if (ioctl(w->run->vm->fd, KVM_GET_DIRTY_LOG, &get) ||
+	    (manual && ioctl(w->run->vm->fd, KVM_CLEAR_DIRTY_LOG, &clear)))
+		inject_broken(w, NULL, "program-dirty-log");
+}
+
 static void dirty_setup(struct worker *w)
 {
 	struct run *run = w->run;
@@ -55,6 +84,7 @@ static void dirty_setup(struct worker *w)
 		set_manual(w, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET);
 	for (i = 0; i < run->nr_regions; i++)
 		track[i] = dirty_track_start(run->region[i]);
+	log_program(run);
 }
 
 /* The memslot may be gone: then there is no log, and nothing is known when it comes back. */
@@ -105,6 +135,8 @@ static void dirty_turn(struct worker *w)
 	/* rarely: the flag that all is dirty at first goes with it */
 	if (!rng_below(&w->rng, 8))
 		set_manual(w, manual ? 0 : KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE);
+	if (rng_next(&w->rng) & 1)
+		harvest_program(w);
 	while (rounds-- && !run_stopping(w->run)) {
 		record_op(w, manual ? "get, clear dirty log" : "get dirty log", t->r->gpa,
 			  t->r->nr);
