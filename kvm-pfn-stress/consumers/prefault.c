@@ -252,8 +252,11 @@ static void prefault_call(struct worker *w, struct prefault *p, timer_t timer)
 	cpu = my_cpu_ns();
 	before = my_signals;
 	p->start_ns = now_ns();
+	atomic_store(&w->asks, p->r->base + p->first);
+	atomic_store(&w->asks_nr, p->nr);
 	ret = ioctl(w->run->vcpu[w->id]->fd, KVM_PRE_FAULT_MEMORY, &range);
 	p->err = ret ? errno : 0;
+	atomic_store(&w->asks_nr, 0);
 	p->waits = memslot_update(w->run, p->r);
 	p->stuck = my_cpu_ns() - cpu >= NO_ANSWER_NS;
 	alarm_set(timer, 0);

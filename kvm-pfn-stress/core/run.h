@@ -243,6 +243,8 @@ struct worker {
 	struct rng rng;
 	/* vCPUs */
 	uint64_t entered_ns;	/* when the last KVM_RUN was called */
+	/* its thread's ioctl resolves so many pages, from there on (as in guest_vcpu.page) */
+	_Atomic uint64_t asks_nr, asks;
 	uint64_t counted[MAX_GUEST_COUNTS];	/* of the consumer's counts, so far; main thread */
 	void *priv;		/* the plug-in's */
 };

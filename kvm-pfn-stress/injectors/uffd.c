@@ -276,7 +276,7 @@ static void kick_ignored(struct worker *w, struct hold *h, unsigned int v, unsig
 	snprintf(f.thread, sizeof(f.thread), "%s", w->run->sh->worker[v].name);
 	snprintf(f.state, sizeof(f.state), "%s", mode_names[h->mode]);
 	snprintf(f.expected, sizeof(f.expected),
-		 "a signal ends KVM_RUN while it waits for a page");
+		 "a signal ends KVM_RUN, or a pre-fault, while it waits for a page");
 	snprintf(f.got, sizeof(f.got), "it waited on for more than %llu s ",
 		 KICK_NS / 1000000000);
 	proc_stack(getpid(), atomic_load(&w->run->sh->worker[v].tid), f.got + strlen(f.got),
@@ -308,6 +308,22 @@ static bool kickable(const struct worker *vcpu, const struct region *r)
 	       !(r->first->slot_flags & KVM_MEM_READONLY && g->op == OP_RMW);
 }
 
+/* Is it a page of ours that this vCPU waits for, in KVM_RUN or another ioctl? Then which one. */
+static bool waits(const struct worker *vcpu, const struct hold *h, unsigned int *page)
+{
+	const struct guest_vcpu *g = &vcpu->run->ctl->vcpu[vcpu->id];
+	uint64_t from = h->r->base + h->first, nr = atomic_load(&vcpu->asks_nr), i;
+	uint64_t first = nr ? atomic_load(&vcpu->asks) : __atomic_load_n(&g->page, __ATOMIC_RELAXED);
+
+	for (i = 0; i < (nr ? nr : 1); i++) {
+		if (first + i - from >= h->nr || !h->asked[first + i - from])
+			continue;
+		*page = first + i - from;
+		return true;
+	}
+	return false;
+}
+
 /* vCPUs that wait for a page of ours: a signal must get them out. */
 static void kick_waiters(struct worker *w, struct hold *h)
 {
@@ -317,12 +333,12 @@ static void kick_waiters(struct worker *w, struct hold *h)
 	for (v = 0; v < run->nr_vcpus; v++) {
 		struct worker_shared *ws = &run->sh->worker[v];
 		struct guest_vcpu *g = &run->ctl->vcpu[v];
-		uint64_t page = __atomic_load_n(&g->page, __ATOMIC_RELAXED) - h->r->base - h->first;
+		unsigned int page;
 		uint64_t ops = __atomic_load_n(&g->ops, __ATOMIC_ACQUIRE);
 		uint64_t start = now_ns(), kicked = start, idle = proc_idle_ms();
 		unsigned long progress = atomic_load(&ws->progress);
 
-		if (page >= h->nr || !h->asked[page] || atomic_load(&ws->phase) != W_BUSY)
+		if (atomic_load(&ws->phase) != W_BUSY || !waits(run->worker[v], h, &page))
 			continue;
 		record_op(w, "kick", h->r->gpa + (h->first + page) * GUEST_PAGE_SIZE, 1);
 		syscall(SYS_tgkill, getpid(), atomic_load(&ws->tid), SIGUSR1);
