@@ -33,7 +33,8 @@ passes() {
 cannot_run() {
 	case $1 in
 	6.1) echo aging fail-alloc guest-memfd guest-memfd-private hugetlb-1g memfd-secret outcomes/guest-memfd \
-		outcomes/guest-memfd-private outcomes/secret pfncache pfncache-hva pfnmap-huge prefault unsafe-mappings ;;
+		outcomes/guest-memfd-private outcomes/secret pfncache pfncache-hva pfnmap-huge prefault prefault-uffd \
+		unsafe-mappings ;;
 	6.12) echo fail-alloc guest-memfd guest-memfd-private hugetlb-1g outcomes/guest-memfd \
 		outcomes/guest-memfd-private unsafe-mappings ;;
 	7.3) echo fail-alloc guest-memfd-private hugetlb-1g outcomes/guest-memfd-private ;;
