@@ -14,6 +14,7 @@
 #define FAILURES_MAX	200	/* a scenario: the card and result.json need no more to be useful */
 #define EXPLORER_LETTERS	"abcdefghijklmnopqrstuvwxyz"
 #define PAIRS_MAX	2000
+#define MACHINE_MS_LEAST 1000
 #define MACHINE_PCT_LEAST 50	/* of the time, for too little exposure to be the program's fault */
 #define OPS_MAX		256	/* a failure */
 
@@ -227,7 +228,8 @@ static unsigned int machine_pct(const struct boot *b, const struct srun *s)
 
 	if (rejudging(b))
 		return rejudge_machine_pct(b->run, s);
-	return wall && fair < wall ? fair * 100 / wall : 100;
+	/* of less nothing can be said */
+	return wall >= MACHINE_MS_LEAST && fair < wall ? fair * 100 / wall : 100;
 }
 
 static void on_result(struct boot *b, struct srun *s, const struct event *ev)
