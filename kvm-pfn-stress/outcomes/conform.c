@@ -704,6 +704,27 @@ static long long flushes_now(void)
 	return proc_number("/sys/kernel/debug/kvm/remote_tlb_flush_requests", 0);
 }
 
+struct mappings {
+	long long mapped, flushes;
+};
+
+static struct mappings mappings_now(void)
+{
+	return (struct mappings){ mapped_now(), flushes_now() };
+}
+
+/* Mappings that are gone since then, if no TLB was flushed: said in @res. */
+static bool unflushed(const struct mappings *before, struct cell_result *res)
+{
+	struct mappings now = mappings_now();
+
+	if (now.mapped >= before->mapped || now.flushes != before->flushes)
+		return false;
+	say(res, "%lld mappings of vCPUs are gone, and no TLB was flushed",
+	    before->mapped - now.mapped);
+	return true;
+}
+
 /* An access by the window, after its PTE was changed. */
 static void window_access(struct conform *cf, enum access_op op, uint64_t val,
 			  const struct cell_pte *pte, struct answer *a)
@@ -901,7 +922,8 @@ static void logged(struct conform *cf, const struct outcome_cell *c, struct stat
 	/* what is mapped is mapped, and what KVM found in a page table it keeps */
 	bool once = c->consumer == CONS_WALK || c->consumer == CONS_PREFAULT;
 	unsigned int rounds = once ? 1 : LOG_ROUNDS, i;
-	long long huge = huge_mappings(), most = 0, flushes, mapped;
+	long long huge = huge_mappings(), most = 0, flushes;
+	struct mappings before;
 	struct answer a;
 
 	/* it is mapped, and can be written, before there is a log */
@@ -946,15 +968,11 @@ static void logged(struct conform *cf, const struct outcome_cell *c, struct stat
 			broken(cf, c, st, res, ORACLE_DIRTY_LOG, "not-flushed", NULL);
 		}
 	}
-	mapped = mapped_now();
-	flushes = flushes_now();
+	before = mappings_now();
 	log_off(&log);
 	/* small ones made way for a huge one: kvm_mmu_recover_huge_pages(), or .._zap_collapsible_.. */
-	if (mapped_now() < mapped && flushes_now() == flushes && res->verdict != CELL_FAIL) {
-		say(res, "%lld mappings of vCPUs are gone, and no TLB was flushed",
-		    mapped - mapped_now());
+	if (res->verdict != CELL_FAIL && unflushed(&before, res))
 		broken(cf, c, st, res, ORACLE_LEVEL, "not-flushed", NULL);
-	}
 	if (most > huge && res->verdict != CELL_FAIL) {
 		guest_access(cf, OP_LOAD, st->r->gpa + REGION_GVA_OFFSET + PAGE_FILL_OFF, 0, &a);
 		oracle_checked(cf->run, ORACLE_LEVEL, 1);
@@ -1094,7 +1112,7 @@ static void taken_away(struct conform *cf, const struct outcome_cell *c, struct 
 	const struct outcome_row *row = outcome_row_of(&hole, cf->caps);
 	bool alias = outcome_by_guest(c->consumer) && (c->op == OP_STORE || c->op == OP_RMW);
 	char expected[sizeof(res->expected)];
-	long long mapped, flushes, lost;
+	struct mappings before;
 	struct answer a;
 
 	/*
@@ -1105,14 +1123,11 @@ static void taken_away(struct conform *cf, const struct outcome_cell *c, struct 
 		vm_set_user_memory_region(cf->run->vm, CELL_SLOT + 1, 0, st->r->gpa + CELL_ALIAS,
 					  2 * GUEST_PAGE_SIZE,
 					  (void *)(st->hva - (c->op == OP_RMW ? GUEST_PAGE_SIZE : 0)));
-	mapped = mapped_now();
-	flushes = flushes_now();
+	before = mappings_now();
 	if (!take_away(c, st))
 		goto out;
-	lost = mapped - mapped_now();
 	oracle_checked(cf->run, ORACLE_OUTCOME, 1);
-	if (mapped > 0 && lost > 0 && flushes_now() == flushes) {
-		say(res, "%lld mappings of vCPUs are gone, and no TLB was flushed", lost);
+	if (unflushed(&before, res)) {
 		broken(cf, c, st, res, ORACLE_OUTCOME, "not-flushed", state_word(c->state));
 		goto out;
 	}
