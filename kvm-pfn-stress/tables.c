@@ -490,8 +490,19 @@ bool tables_check(struct tables *t, uint64_t addr, bool store, bool done, uint64
 		may = must | TE_ACCESSED | (e->stored ? TE_DIRTY : 0);
 		*want = arch_entry(arch_entry_gpa(e->value), must, s.level);
 		if ((must & ~rights) || (rights & ~may) ||
-		    arch_entry_gpa(*got) != arch_entry_gpa(e->value))
+		    arch_entry_gpa(*got) != arch_entry_gpa(e->value)) {
+			/* it is said once */
+			e->stored = 1;
 			return false;
+		}
 	} while (walk_down(t, addr, &s));
 	return true;
+}
+
+bool tables_only_dirty(uint64_t got, uint64_t want)
+{
+	unsigned int is = arch_entry_rights(got, 1), must = arch_entry_rights(want, 1);
+
+	return (is & ~must & TE_DIRTY) && is == (must | TE_DIRTY | (is & TE_ACCESSED)) &&
+	       arch_entry_gpa(got) == arch_entry_gpa(want);
 }

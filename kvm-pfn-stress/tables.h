@@ -145,9 +145,17 @@ unsigned int tables_addr_nr(const struct tables *t, uint64_t addr);
  * @done: it was completed by the CPU itself; else its entries may have been marked or not
  * @got, @want: filled in when they are not: the first such entry
  *
- * Return: they are. Context: guest.
+ * Return: they are. An entry that is not is not judged again by its dirty bit. Context: guest.
  */
 bool tables_check(struct tables *t, uint64_t addr, bool store, bool done, uint64_t *got,
 		  uint64_t *want);
+
+/**
+ * tables_only_dirty - is an entry only dirty that must not be?
+ * @got, @want: as of tables_check()
+ *
+ * Return: it is, and everything else is right. Context: any.
+ */
+bool tables_only_dirty(uint64_t got, uint64_t want);
 
 #endif /* TABLES_H */
