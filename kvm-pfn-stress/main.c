@@ -218,7 +218,7 @@ static pid_t start_child(const struct scenario *sc, uint64_t seed)
 	process_born();
 	pid = fork();
 	if (!pid) {
-		process_has();
+		process_has(sh);
 		signal(SIGINT, SIG_DFL);
 		signal(SIGTERM, SIG_DFL);
 		close(sh->guard_fd);

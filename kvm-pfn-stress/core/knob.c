@@ -244,9 +244,9 @@ static bool cgroup_root(struct shared *sh, char *root, size_t size, char *why, s
 	snprintf(root, size, "/sys/fs/cgroup");
 	if (!statfs(root, &st) && st.f_type == CGROUP2_SUPER_MAGIC)
 		return true;
-	/* of the supervisor: the next life of the scenario has it, too */
+	/* of the supervisor: the next one has it, too */
 	snprintf(root, size, "/tmp/kvm-pfn-stress-cgroup-%d", getppid());
-	if (!remember_locked(sh, UNDO_MOUNT, UNDO_LIFE, root, "", why, len))
+	if (!remember_locked(sh, UNDO_MOUNT, UNDO_RUN, root, "", why, len))
 		return false;
 	if (!mkdir(root, 0700) && mount("none", root, "cgroup2", 0, NULL))
 		return refused(why, len, "mount", "cgroup2", errno);
@@ -276,14 +276,19 @@ bool knob_cgroup(struct shared *sh, const char *controller, char *dir, size_t si
 	snprintf(on, sizeof(on), "+%s", controller);
 	snprintf(off, sizeof(off), "-%s", controller);
 	if (!has_word(path, controller)) {
-		int err = remember_locked(sh, UNDO_WRITE, UNDO_LIFE, path, off, why, len) ?
+		int err = remember_locked(sh, UNDO_WRITE, UNDO_RUN, path, off, why, len) ?
 			  proc_write(path, on) : -ENOSPC;
 
 		if (err)
 			return refused(why, len, "write", path, -err);
 	}
 	snprintf(dir, size, "%s/kvm-pfn-stress-%d", root, getppid());
-	return knob_mkdir(sh, dir, why, len);
+	if (!remember_locked(sh, UNDO_RMDIR, UNDO_RUN, dir, "", why, len))
+		return false;
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return refused(why, len, "mkdir", dir, errno);
+	snprintf(sh->cgroup, sizeof(sh->cgroup), "%s", dir);
+	return true;
 }
 
 static int undo_one(const struct undo *u)

@@ -28,7 +28,7 @@ void resources_check(struct shared *sh);
  * Context: the supervisor, one child at a time.
  */
 void process_born(void);
-void process_has(void);
+void process_has(struct shared *sh);
 void process_gone(struct shared *sh);
 
 #endif /* ORACLES_OUTSIDE_H */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/helper.h"
+#include "core/knob.h"
 #include "core/poison.h"
 #include "core/proc.h"
 #include "oracles/outside.h"
@@ -164,6 +165,25 @@ static long long async_faults(void)
 	return slab_objects("kvm_async_pf");
 }
 
+static long long rmap_descs(void)
+{
+	return slab_objects("pte_list_desc");
+}
+
+static const char *cgroup = "";		/* shared->cgroup */
+
+/*
+ * Kernel memory that is charged to the cgroup of the scenarios' processes, and none of them is left:
+ * all that KVM allocates for a VM is (GFP_KERNEL_ACCOUNT). 0 also where there is no such cgroup.
+ */
+static long long charged_kib(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/memory.stat", cgroup);
+	return proc_field(path, "kernel ") / 1024;
+}
+
 static struct resource {
 	const char *rule;
 	long long (*read)(void);
@@ -183,6 +203,8 @@ static struct resource {
 	{ "slab-shadow-pages", shadow_pages, 0, 0 },
 	{ "slab-vcpus", vcpus, 0, 0 },
 	{ "slab-async-faults", async_faults, 0, 0 },
+	{ "slab-rmap-descriptors", rmap_descs, 0, 0 },
+	{ "charged-kib", charged_kib, 128, 0 },
 	{ "memory-kib", mem_used, 16384, 0 },
 };
 
@@ -232,6 +254,7 @@ void resources_check(struct shared *sh)
 {
 	unsigned int i, try;
 
+	cgroup = sh->cgroup;
 	for (i = 0; i < NR_RESOURCES; i++) {
 		struct resource *r = &resources[i];
 		long long v = r->read();
@@ -266,8 +289,14 @@ void process_born(void)
 	}
 }
 
-void process_has(void)
+void process_has(struct shared *sh)
 {
+	char dir[100], path[128], why[128];
+
+	if (knob_cgroup(sh, "memory", dir, sizeof(dir), why, sizeof(why))) {
+		snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
+		proc_write(path, "0");
+	}
 	if (mark < 0)
 		return;
 	mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE, MAP_SHARED, mark, 0);
