@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/kvm_host.h>
 #include <linux/linkage.h>
 #include <linux/objtool.h>
 
@@ -16,3 +17,13 @@ asm(
 "	.popsection\n"
 );
 STACK_FRAME_NON_STANDARD(pfnh_arch_call);
+
+u64 pfnh_arch_mappings(const struct kvm *kvm)
+{
+	u64 n = 0;
+	int i;
+
+	for (i = 0; i < KVM_NR_PAGE_SIZES; i++)
+		n += atomic64_read(&kvm->stat.pages[i]);
+	return n;
+}

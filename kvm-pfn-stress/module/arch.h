@@ -5,6 +5,10 @@
 #ifndef PFNH_ARCH_H
 #define PFNH_ARCH_H
 
+#include <linux/types.h>
+
+struct kvm;
+
 #ifdef CONFIG_X86
 /* From where ftrace calls to the rest of the function: the call instruction itself. */
 #define PFNH_FENTRY_SIZE	5
@@ -21,5 +25,11 @@
  * Return: what it returns. Context: the function's.
  */
 long pfnh_arch_call(long a0, long a1, long a2, long a3, long a4, long a5, unsigned long target);
+
+/**
+ * pfnh_arch_mappings - how many leaves the page tables for vCPUs have now, of all sizes
+ * @kvm: the VM
+ */
+u64 pfnh_arch_mappings(const struct kvm *kvm);
 
 #endif /* PFNH_ARCH_H */

@@ -124,6 +124,7 @@ bool pfnh_before(struct pfnh_call *call)
 		if (range) {
 			this_cpu_inc(pfnh_counts.invalidate);
 			pfnh_near_start(range);
+			pfnh_zap_begin((struct mmu_notifier *)call->arg[0], range->mm);
 			pfnh_invalidate_begin(range);
 		}
 		return false;
@@ -137,7 +138,8 @@ bool pfnh_before(struct pfnh_call *call)
 		pfnh_memslot_flush(false);
 		return false;
 	case PFNH_FLUSH:
-	case PFNH_FLUSH_RANGE:
+	case PFNH_FLUSH_RANGE:	/* (struct kvm *kvm, ...) */
+		pfnh_zap_flush((const struct kvm *)call->arg[0]);
 		pfnh_delay_at(PFNH_AT_FLUSH, current->mm, false, 0);
 		return false;
 	case PFNH_HVA_TO_PFN:
@@ -186,6 +188,8 @@ void pfnh_after(struct pfnh_call *call)
 		break;
 	case PFNH_INVALIDATE:
 		range = marked_range(call);
+		if (range)
+			pfnh_zap_end();
 		if (range && !(int)call->ret)
 			pfnh_delay_at(PFNH_AT_INVALIDATE, range->mm,
 				      mmu_notifier_range_blockable(range), 0);

@@ -275,6 +275,8 @@ static long do_stats(struct pfnh_file *pf, void __user *argp)
 	res.roots = now.roots - pf->at_mark.roots;
 	res.landed = now.landed - pf->at_mark.landed;
 	res.overlapped = now.overlapped - pf->at_mark.overlapped;
+	res.zaps = now.zaps - pf->at_mark.zaps;
+	res.zaps_unflushed = now.zaps_unflushed - pf->at_mark.zaps_unflushed;
 	mutex_unlock(&pf->lock);
 	res.leaked = atomic64_read(&pfnh_leaked);
 

@@ -157,6 +157,8 @@ struct pfnh_stats {		/* of all marked mms together, since this file's PFNH_MARK 
 				 */
 	__u64 landed;		/* faults that began while an invalidation was open */
 	__u64 overlapped;	/* invalidations that began while a fault had not been checked */
+	__u64 zaps;		/* invalidate_range_start calls that lowered the number of mappings */
+	__u64 zaps_unflushed;	/* of these: and it was lower than at the last flush, see zaps.c */
 };
 
 /*

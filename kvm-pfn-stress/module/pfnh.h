@@ -101,6 +101,7 @@ struct pfnh_set {
 struct pfnh_counts {
 	u64 stale, early, faultin, invalidate, lock_waits, handler, holds;
 	u64 hits, early_pairs, roots, landed, overlapped;
+	u64 zaps, zaps_unflushed;
 	struct pfnh_answers answers;	/* missed included */
 };
 
@@ -168,6 +169,13 @@ int pfnh_script_info(struct pfnh_set *set, struct pfnh_script_info *arg);
 void pfnh_script_free(struct pfnh_set *set);
 u32 pfnh_script_fault(struct pfnh_set *set, u32 index, const struct vm_fault *vmf);
 vm_fault_t pfnh_script_answer(struct vm_fault *vmf, u32 what);
+
+/* zaps.c */
+struct mmu_notifier;
+struct kvm;
+void pfnh_zap_begin(struct mmu_notifier *mn, const struct mm_struct *mm);
+void pfnh_zap_flush(const struct kvm *kvm);
+void pfnh_zap_end(void);
 
 /* marks.c */
 int pfnh_mark(struct mm_struct *mm);

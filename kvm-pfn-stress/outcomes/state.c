@@ -329,21 +329,6 @@ static bool script(struct state *st, enum pfnh_script_what what, bool once)
 	return drop_ptes(st) && (!ioctl(st->r->fd, PFNH_SCRIPT, &s) || cannot(st, "PFNH_SCRIPT"));
 }
 
-/* Hooks stay armed as long as this is open: as long as the process lives. */
-static int marked_fd(void)
-{
-	static int fd = -1;
-
-	if (fd < 0) {
-		fd = helper_open();
-		if (fd >= 0 && ioctl(fd, PFNH_MARK)) {
-			close(fd);
-			fd = -1;
-		}
-	}
-	return fd;
-}
-
 static bool inject_by(struct state *st, enum pfnh_hook hook, int error, unsigned int flags,
 		      unsigned int burst, const struct pfnh_policy *policy)
 {
@@ -356,12 +341,12 @@ static bool inject_by(struct state *st, enum pfnh_hook hook, int error, unsigned
 		in.end = st->hva + GUEST_PAGE_SIZE;
 	}
 	in.tid = syscall(SYS_gettid);
-	if (marked_fd() < 0)
+	if (st->run->helper_fd < 0)
 		return cannot(st, PFNH_DEVICE);
-	st->rule = ioctl(marked_fd(), PFNH_INJECT, &in);
+	st->rule = ioctl(st->run->helper_fd, PFNH_INJECT, &in);
 	if (st->rule >= 0)
 		return true;
-	ioctl(marked_fd(), PFNH_HOOK_INFO, &info);
+	ioctl(st->run->helper_fd, PFNH_HOOK_INFO, &info);
 	return cannot(st, info.symbol[0] ? info.symbol : "PFNH_INJECT");
 }
 
@@ -412,7 +397,7 @@ bool state_series_right(const struct state *st, unsigned int nr, uint64_t failed
 	uint64_t want = 0;
 	unsigned int i;
 
-	if (ioctl(marked_fd(), PFNH_INJECT_INFO, &info) ||
+	if (ioctl(st->run->helper_fd, PFNH_INJECT_INFO, &info) ||
 	    info.fired != (unsigned int)__builtin_popcountll(failed))
 		return false;
 	/* one that can't fire any more does not look */
@@ -438,7 +423,7 @@ bool state_fired(const struct state *st)
 
 	if (st->scripted)
 		return !ioctl(st->r->fd, PFNH_SCRIPT_INFO, &script) && script.fired;
-	return !ioctl(marked_fd(), PFNH_INJECT_INFO, &info) && info.fired;
+	return !ioctl(st->run->helper_fd, PFNH_INJECT_INFO, &info) && info.fired;
 }
 
 void state_mend(struct state *st)
@@ -448,7 +433,7 @@ void state_mend(struct state *st)
 	if (st->scripted)
 		ioctl(st->r->fd, PFNH_SCRIPT, &s);
 	if (st->rule >= 0)
-		ioctl(marked_fd(), PFNH_INJECT_END);
+		ioctl(st->run->helper_fd, PFNH_INJECT_END);
 	st->scripted = false;
 	st->rule = -1;
 }
