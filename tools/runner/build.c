@@ -75,6 +75,22 @@ static bool helper_module(struct run *run)
 	return true;
 }
 
+/* The cache keeps what was used last; a long run needs its own for each boot. */
+static bool hold(struct run *run, char **path)
+{
+	char *own = format("%s/base", run->tmp);
+
+	if (link(*path, own)) {
+		snprintf(run->error, sizeof(run->error), "can not link %s: %s", *path,
+			 strerror(errno));
+		free(own);
+		return false;
+	}
+	free(*path);
+	*path = own;
+	return true;
+}
+
 bool build_all(struct run *run)
 {
 	struct tool_paths *p = &run->path;
@@ -111,6 +127,7 @@ bool build_all(struct run *run)
 	}
 	if (!helper_module(run) ||
 	    !step(run, &p->initramfs, "initramfs.sh", p->kernel, p->suite, p->module) ||
+	    !hold(run, &p->initramfs) ||
 	    !step(run, &p->qemu, "fetch-qemu.sh", NULL, NULL, NULL))
 		return false;
 	learn_versions(run);
