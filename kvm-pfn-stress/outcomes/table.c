@@ -77,7 +77,7 @@ const struct outcome_state_def outcome_states[NR_STATES] = {
 	[ST_SPLIT] = { "split", "part of a huge page that the host maps by small PTEs", PS_MAPPED,
 		.needs = P_HUGE },
 	[ST_CLEAN] = { "clean", "written back: a store has to make it dirty again", PS_MAPPED,
-		.needs = P_DISK },
+		.needs = P_DISK, .lacks = P_LOG },
 	[ST_PAGED_OUT] = { "paged-out", "in swap, or on the disk only", PS_MAPPED,
 		.needs = P_RECLAIM },
 	[ST_PROT_READ] = { "prot-read", "PROT_READ, the host has read the page", PS_READONLY,
@@ -250,6 +250,8 @@ const struct outcome_backing outcome_backings[] = {
 	  P_GUP | P_DEMAND | P_HANDLER | P_LOG | P_OWN | P_BRIEF },
 	{ "hugetlb-logged", "hugetlb", "logged", "hugetlb pages of 2 MiB, dirty logging",
 	  P_GUP | P_DEMAND | P_HANDLER | P_LOG | P_OWN | P_BRIEF },
+	{ "hugetlb-1g-logged", "hugetlb-1g", "gigantic", "a hugetlb page of 1 GiB, dirty logging",
+	  P_GUP | P_DEMAND | P_HANDLER | P_GIGANTIC | P_OWN | P_BRIEF },
 	{ "pfnmap-logged", "pfnmap-fault", "logged", "VM_PFNMAP by a fault handler, dirty logging",
 	  P_REMAPPED | P_HANDLER | P_LOG | P_OWN | P_BRIEF },
 #define RINGED(plugin, describe, props) \
@@ -515,6 +517,8 @@ static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_
 	const uint64_t emulated = S(PRESENT) | S(ABSENT) | S(ZERO_PAGE) | S(KSM) | S(COW) |
 				  S(NO_SLOT) | S(RO_SLOT);
 
+	if ((props & P_GIGANTIC) == P_GIGANTIC)
+		return c == CONS_VCPU && s == ST_LOG_ALL && op == OP_STORE;
 	if (c == CONS_PFNCACHE && props & P_GUEST_ONLY)
 		return false;	/* it goes by the host's address */
 	if (!(props & P_TABLE) != (c != CONS_WALK) || !(props & P_PTES) != !outcome_by_pte(c))

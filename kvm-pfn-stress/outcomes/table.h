@@ -160,6 +160,7 @@ struct outcome_state_def {
 #define P_COW		(1u << 17)	/* ... copied by whoever writes first */
 #define P_HUGE		(1u << 18)	/* the host maps it huge, and can split the mapping */
 #define P_DISK		(1u << 19)	/* a file that is written back */
+#define P_GIGANTIC	(P_LOG | P_DISK) /* 1 GiB: one cell, it takes long; no file is logged */
 #define P_RECLAIM	(1u << 20)	/* can be paged out */
 #define P_GMEM		(1u << 21)	/* guest_memfd: vCPUs get pages of the file */
 #define P_GUEST_ONLY	(1u << 31)	/* ... and the host can't touch it: private */

@@ -50,6 +50,10 @@ static void free_args(struct args *a)
 		free(a->v[i]);
 }
 
+/* At run time no GiB is in one piece. */
+#define GIGANTIC_ARGS	" hugepagesz=1G hugepages=1:1"
+#define GIGANTIC_MB	4096		/* of so much memory it can be spared */
+
 static bool nested_enabled(const char *module)
 {
 	char *dir = format("/sys/module/%s/parameters", module);
@@ -123,7 +127,8 @@ static void machine_args(struct run *run, struct args *a, const char *initrd, co
 	add_opt(a, "-kernel", "%s/vmlinuz", run->path.kernel);
 	add_opt(a, "-initrd", "%s", initrd);
 	/* modprobe reads the parameters of modules there, and so do modules that are built in */
-	add_opt(a, "-append", "%s%s%s%s%s", KERNEL_ARGS, *params ? " " : "", params,
+	add_opt(a, "-append", "%s%s%s%s%s%s", KERNEL_ARGS,
+		run->opt.memory_mb >= GIGANTIC_MB ? GIGANTIC_ARGS : "", *params ? " " : "", params,
 		extra ? " " : "", extra ? extra : "");
 }
 
