@@ -108,15 +108,32 @@ static void logging_ended(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* All of it, or the front part. False: no bitmap, or broken. */
+/* What to clear: all of it, the front part, or one word of the bitmap, where a huge page begins. */
+static void pick_part(struct worker *w, const struct region *r, struct kvm_clear_dirty_log *clear)
+{
+	unsigned int pages = slot_pages(r), at = rng_below(&w->rng, pages), huge = r->ops->huge;
+
+	clear->num_pages = pages;
+	switch (rng_below(&w->rng, 4)) {
+	case 0:
+		clear->num_pages = at & ~63u;
+		break;
+	case 1:
+		if (huge)
+			at -= (at + r->ops->gpa_shift) % huge;
+		clear->first_page = at < pages ? at & ~63u : 0;
+		clear->num_pages = pages - clear->first_page < 64 ? pages - clear->first_page : 64;
+	}
+}
+
+/* False: no bitmap, or broken. */
 static bool harvest(struct worker *w, const struct region *r, unsigned long *bitmap)
 {
 	struct kvm_dirty_log get = { .slot = r->slot, .dirty_bitmap = bitmap };
-	struct kvm_clear_dirty_log clear = { .slot = r->slot, .dirty_bitmap = bitmap,
-					     .num_pages = slot_pages(r) };
+	struct kvm_clear_dirty_log clear = { .slot = r->slot };
 
-	if (rng_below(&w->rng, 2))
-		clear.num_pages = rng_below(&w->rng, clear.num_pages) & ~63u;
+	pick_part(w, r, &clear);
+	clear.dirty_bitmap = bitmap + clear.first_page / 64;
 	record_op(w, manual ? "dirty log read, clear" : "dirty log read", r->gpa, slot_pages(r));
 	if (!ioctl(w->run->vm->fd, KVM_GET_DIRTY_LOG, &get) &&
 	    (!manual || !clear.num_pages || !ioctl(w->run->vm->fd, KVM_CLEAR_DIRTY_LOG, &clear)))
