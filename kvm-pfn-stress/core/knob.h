@@ -76,7 +76,8 @@ bool knob_mkdir(struct shared *sh, const char *path, char *why, size_t len);
  * knob_cgroup - a cgroup (version 2) of one's own until the end of the run
  * @sh: remembers; a controller that is switched on for it is switched off again
  * @controller: "memory"
- * @dir: filled in: its directory, the same for all processes, in sh->cgroup then; room for 100 characters
+ * @dir: filled in: its directory, the same for all processes, and in sh->cgroup from then on; room for
+ *	100 characters
  * @why: filled in when it can't be had: a reason to skip
  *
  * Return: true, or false. Context: the child, which is to join by itself ("cgroup.procs").
