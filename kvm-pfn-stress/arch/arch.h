@@ -228,11 +228,13 @@ void arch_tables_setup(struct run *run, unsigned int vcpu);
 void arch_table_fill(void *hva, uint64_t gva, uint64_t gpa, bool used);
 
 /**
- * arch_table_set - have the guest find the last-level page table of @gva elsewhere, and flush
+ * arch_table_set - have the guest find the last-level page table of @gva, or its huge page, elsewhere
  * @vm: the VM, which has translated @gva before
  * @vcpu: not in KVM_RUN
  * @gva: any
- * @table: gpa of the table
+ * @table: gpa of the table, or of the huge page
+ *
+ * By a store of the host, which KVM does not see, and a flush.
  */
 void arch_table_set(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t gva, uint64_t table);
 

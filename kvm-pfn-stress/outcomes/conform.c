@@ -40,6 +40,7 @@
 #define CELL_SLOT	10
 #define CELL_WINDOW_GVA	0x7100200000ul	/* by a PTE that the guest changes, and that */
 #define CELL_PTE_GVA	0x7100400000ul
+#define CELL_HUGE_GVA	0x7140000000ul	/* by an entry of 2 MiB that the host changes */
 #define CELL_NOTHING	(1ul << 30)	/* behind the page: no memslot */
 #define CELL_ALIAS	(1ul << 32)	/* behind it: another memslot of it, now and then */
 #define NO_GPA		(1ull << 52)	/* no CPU has more bits: kvm_mmu_max_gfn(), 6.1 to 7.3 */
@@ -493,7 +494,8 @@ static bool writes_time(const struct outcome_cell *c)
 /* Cells that leave in ctl what they saw, and in ctl->good[0] what they had to see. */
 static bool says_itself(const struct outcome_cell *c)
 {
-	return c->consumer == CONS_WALK || writes_time(c) || c->state == ST_ACROSS;
+	return c->consumer == CONS_WALK || c->consumer == CONS_PDE || writes_time(c) ||
+	       c->state == ST_ACROSS;
 }
 
 static void judge(struct conform *cf, const struct outcome_cell *c, struct state *st,
@@ -795,6 +797,31 @@ static void pte_access(struct conform *cf, const struct outcome_cell *c, struct 
 	cf->ctl->value = value;
 }
 
+#define FAR_PAGES	64	/* not mapped with the first: direct_pte_prefetch() */
+
+/*
+ * A huge page of the guest, in small ones of the host; the host lets the guest find another one there,
+ * which KVM is not told of, and the guest accesses another page of it. The shadow page is of the first:
+ * what is mapped by it for the second is not found when the host takes the page away.
+ */
+static void pde_access(struct conform *cf, const struct state *st, uint64_t val, struct answer *a)
+{
+	struct kvm_vm *vm = cf->run->vm;
+	uint64_t alias = st->r->gpa + CELL_ALIAS, far = FAR_PAGES * GUEST_PAGE_SIZE;
+
+	vm_set_user_memory_region(vm, CELL_SLOT + 1, 0, alias + far, GUEST_PAGE_SIZE,
+				  (void *)(st->hva + GUEST_PAGE_SIZE));
+	arch_table_set(vm, cf->vcpu, CELL_HUGE_GVA, alias);
+	/* a load would allow loads only: FNAME(protect_clean_gpte)() */
+	guest_access(cf, OP_STORE, CELL_HUGE_GVA + far + place_of(OP_STORE), 0, a);
+	arch_table_set(vm, cf->vcpu, CELL_HUGE_GVA, st->r->gpa);
+	if (a->over)
+		guest_access(cf, OP_STORE, CELL_HUGE_GVA + place_of(OP_STORE), val, a);
+	cf->ctl->value = *(volatile uint64_t *)(st->hva + place_of(OP_STORE));
+	cf->ctl->good[0] = val;
+	vm_set_user_memory_region(vm, CELL_SLOT + 1, 0, 0, 0, NULL);
+}
+
 /* Two pages: what was done is mapped, by a huge page each. */
 static void pre_fault_across(struct conform *cf, const struct state *st, struct answer *a)
 {
@@ -837,6 +864,9 @@ static void access_of(struct conform *cf, const struct outcome_cell *c, struct s
 	case CONS_WALK:
 		guest_access(cf, OP_LOAD, CELL_TABLE_GVA + offsetof(struct cell_ctl, good), val, a);
 		by_exception(cf, a);
+		break;
+	case CONS_PDE:
+		pde_access(cf, st, val, a);
 		break;
 	case CONS_INVLPG:
 	case CONS_CR3:
@@ -1159,6 +1189,20 @@ out:
 		vm_set_user_memory_region(cf->run->vm, CELL_SLOT + 1, 0, 0, 0, NULL);
 }
 
+/*
+ * What KVM maps besides what was asked for has the rights of its own page: direct_pte_prefetch() of
+ * its older MMU asks for neighbours that can be written (FOLL_WRITE).
+ */
+#define SHARED_PAGE	(1ull << ST_COW | 1ull << ST_ZERO_PAGE)
+
+static void store_beside(struct conform *cf, const struct state *st, struct answer *a)
+{
+	guest_access(cf, OP_STORE, st->r->gpa + REGION_GVA_OFFSET + GUEST_PAGE_SIZE +
+		     place_of(OP_STORE), 0, a);
+	if (!a->over)
+		_exit(1);
+}
+
 /* To clear it takes longer than a vCPU may need for an access. */
 static void touch_gigantic(struct conform *cf, const struct state *st)
 {
@@ -1220,6 +1264,8 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 		memslot(cf, st, false);
 		return;
 	}
+	if (c->consumer == CONS_VCPU && c->op == OP_RMW && 1ull << c->state & SHARED_PAGE)
+		store_beside(cf, st, &a);
 	state_hold(st, true);
 	cf->signal_ends = row->allowed & RES_BIT(RES_EINTR);
 	access_of(cf, c, st, val, &a);
@@ -1284,12 +1330,12 @@ static void add_vm(struct conform *cf, unsigned int props)
 {
 	struct run *run = cf->run;
 	unsigned long type = 0;
-	bool ring = props & P_RING;
+	bool ring = props & P_RING, idle = !cf->nested;
 
 	/* all of the group, or none */
 	if (props & P_GUEST_ONLY)
 		cf->no_private = arch_private_vm(&type);
-	run->vm = compat_vm_create(1, 512, cf->nested ? cell_host : cell_guest,
+	run->vm = compat_vm_create(1 + idle, 512, cf->nested ? cell_host : cell_guest,
 				   cf->no_private ? 0 : type, run->vcpu, ring ? log_ring : NULL);
 	arch_vm_setup(run->vm);
 	cf->vcpu = run->vcpu[0];
@@ -1300,9 +1346,15 @@ static void add_vm(struct conform *cf, unsigned int props)
 	vm_set_user_memory_region(run->vm, CELL_CTL_SLOT, 0, CTL_GPA, GUEST_PAGE_SIZE, cf->ctl);
 	virt_map(run->vm, CTL_GVA, CTL_GPA, 1);
 	virt_map(run->vm, CELL_TABLE_GVA, CTL_GPA, 1);
+	arch_map_huge(run->vm, CELL_HUGE_GVA, CTL_GPA, 512);
 	cf->ctl->pte_gva = arch_window_setup(run->vm, cf->vcpu, CELL_WINDOW_GVA, CELL_PTE_GVA, CTL_GPA);
 	arch_roots(run->vm, cf->vcpu, CELL_WINDOW_GVA, cf->root);
 	vcpu_args_set(cf->vcpu, 1, cf->nested ? arch_nested_setup(run, 0, cell_guest) : 0ul);
+	/* a vCPU that does not run again: it keeps a root that memslots make obsolete */
+	if (idle) {
+		vcpu_args_set(run->vcpu[1], 1, 0ul);
+		vcpu_run(run->vcpu[1]);
+	}
 }
 
 /* Marked for what cells inject. Without its hooks unflushed() goes by what KVM counts alone. */

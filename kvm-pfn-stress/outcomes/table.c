@@ -50,6 +50,7 @@ const char *const outcome_consumers[NR_CONSUMERS] = {
 	[CONS_PFNCACHE] = "pfncache",
 	[CONS_NEW_VCPU] = "new-vcpu",
 	[CONS_WALK] = "walk",
+	[CONS_PDE] = "pde",
 	[CONS_CLOCK] = "kvmclock",
 	[CONS_STEAL] = "steal-time",
 	[CONS_INVLPG] = "invlpg",
@@ -309,6 +310,9 @@ const struct outcome_row outcome_rows[] = {
 	{ .consumers = WALK, .allowed = R(UCALL),
 	  .why = "walk_addr_generic() only reads, where accessed and dirty bits are set" },
 
+	{ .consumers = 1u << CONS_PDE, .allowed = R(UCALL),
+	  .why = "kvm_mmu_get_child_sp(): a shadow page of another gfn is not used (0cb2af2ea66a)" },
+
 	/* the guest's own PTE */
 	{ .consumers = PTES, .states = S(PTE_ABSENT), .allowed = R(GUEST),
 	  .why = "FNAME(walk_addr_generic)(): not present, #PF" },
@@ -521,7 +525,8 @@ static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_
 		return c == CONS_VCPU && s == ST_LOG_ALL && op == OP_STORE;
 	if (c == CONS_PFNCACHE && props & P_GUEST_ONLY)
 		return false;	/* it goes by the host's address */
-	if (!(props & P_TABLE) != (c != CONS_WALK) || !(props & P_PTES) != !outcome_by_pte(c))
+	if (!(props & P_TABLE) != (c != CONS_WALK && c != CONS_PDE) ||
+	    !(props & P_PTES) != !outcome_by_pte(c))
 		return false;
 	switch (c) {
 	case CONS_CLOCK:
@@ -530,6 +535,8 @@ static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_
 		       1ull << s & (LOGGED | S(SLOT_GONE) | S(SLOT_REPLACED));
 	case CONS_WALK:
 		return op == OP_LOAD && 1ull << s & (walked | LOGGED);
+	case CONS_PDE:
+		return op == OP_STORE && s == ST_PRESENT;
 	case CONS_VCPU:
 	case CONS_NESTED:
 		if (1ull << s & LOGGED)

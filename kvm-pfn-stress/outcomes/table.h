@@ -49,6 +49,7 @@ enum outcome_consumer {
 	CONS_PFNCACHE,	/* a gfn_to_pfn_cache is activated: KVM_XEN_VCPU_SET_ATTR */
 	CONS_NEW_VCPU,	/* KVM_CREATE_VCPU, in a VM of its own */
 	CONS_WALK,	/* a vCPU whose page table is in the page, with shadow paging */
+	CONS_PDE,	/* a vCPU whose page directory the host has rewritten, with shadow paging */
 	CONS_CLOCK,	/* KVM_RUN writes the vCPU's clock there, by a gfn_to_pfn_cache */
 	CONS_STEAL,	/* KVM_RUN writes the stolen time there, by a gfn_to_hva_cache */
 	/* shadow paging: an access by a PTE that the guest has just changed; what it flushes it by */
@@ -164,7 +165,7 @@ struct outcome_state_def {
 #define P_RECLAIM	(1u << 20)	/* can be paged out */
 #define P_GMEM		(1u << 21)	/* guest_memfd: vCPUs get pages of the file */
 #define P_GUEST_ONLY	(1u << 31)	/* ... and the host can't touch it: private */
-#define P_TABLE		(1u << 23)	/* for CONS_WALK */
+#define P_TABLE		(1u << 23)	/* for CONS_WALK and CONS_PDE */
 #define P_LOG		(1u << 24)	/* for the states of its memslot's dirty log */
 /* The guest's PTE before it was changed; none: read only, of the same page. */
 #define P_PTES		(1u << 25)	/* for CONS_INVLPG and those behind it */
