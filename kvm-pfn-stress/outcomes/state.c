@@ -138,6 +138,9 @@ static bool poison(struct state *st)
 		return cannot(st, "pagemap");
 	if (!madvise((void *)st->hva, GUEST_PAGE_SIZE, MADV_HWPOISON))
 		return true;
+	/* guest_memfd keeps the page (kvm_gmem_error_folio()), which is EBUSY: the flag tells */
+	if (st->cell->backing->props & P_GMEM && poison_is(st->run->helper_fd, pfn, errno == EBUSY))
+		return true;
 	cannot(st, "MADV_HWPOISON");
 	if (!poison_is(st->run->helper_fd, pfn, false)) {
 		poison_undo(st->run->sh, st->poison, false);

@@ -218,7 +218,7 @@ const struct outcome_backing outcome_backings[] = {
 	{ "file", NULL, "disk", "a file on a disk",
 	  P_GUP | P_DEMAND | P_HANDLER | P_FILE | P_DISK | P_RECLAIM | P_BRIEF },
 	{ "guest-memfd", NULL, "guest-memfd", "guest_memfd that the host can map as well",
-	  P_GUP | P_DEMAND | P_HANDLER | P_GMEM | P_BRIEF },
+	  P_GUP | P_DEMAND | P_HANDLER | P_GMEM | P_POISON | P_BRIEF },
 	{ "guest-memfd-private", NULL, "guest-memfd-private", "guest_memfd that is private",
 	  P_DEMAND | P_GMEM | P_GUEST_ONLY | P_POISON },
 	{ "memfd-secret", NULL, "secret", "memfd_secret(): not even in the kernel's direct map",
@@ -327,10 +327,11 @@ const struct outcome_row outcome_rows[] = {
 	{ .consumers = PREFAULT, .states = NONE | S(NO_FILE), .needs = P_GUEST_ONLY,
 	  .allowed = R(EFAULT),
 	  .why = "the same, as an errno" },
-	{ .states = S(POISON), .needs = P_GUEST_ONLY, .allowed = R(EHWPOISON),
-	  .why = "__kvm_gmem_get_pfn(): EHWPOISON, and KVM_EXIT_MEMORY_FAULT" },
 
 	/* guest_memfd: not the host's mapping, but the file has the last word */
+	{ .consumers = VCPU | PREFAULT, .states = S(POISON), .needs = P_GMEM,
+	  .allowed = R(EHWPOISON),
+	  .why = "__kvm_gmem_get_pfn(): EHWPOISON, and KVM_EXIT_MEMORY_FAULT" },
 	{ .consumers = VCPU | PREFAULT, .needs = P_GMEM, .allowed = R(UCALL),
 	  .why = "kvm_mmu_faultin_pfn_gmem() does not look at the VMA" },
 
