@@ -131,6 +131,7 @@ struct guest_async {
 	uint64_t missing, ready;	/* times that it was told */
 	uint64_t skipped;	/* accesses that the guest gave up */
 	uint64_t stray;		/* told of a page that nobody waits for */
+	uint64_t bad, bad_token;	/* told of a missing page by a token that is 0, or in use */
 	uint64_t waits, token[GUEST_MAX_ASYNC];	/* for these */
 };
 

@@ -70,14 +70,28 @@ static void stray_token(struct worker *w, const struct guest_async *a)
 	fail(w->run->sh, ORACLE_OUTCOME, &f, NULL);
 }
 
+static void bad_token(struct worker *w, const struct guest_async *a)
+{
+	struct failure f = { 0 };
+
+	snprintf(f.rule, sizeof(f.rule), "page-missing-token");
+	snprintf(f.thread, sizeof(f.thread), "%s", w->ws->name);
+	snprintf(f.expected, sizeof(f.expected), "tokens that are neither 0 nor another missing page's");
+	snprintf(f.got, sizeof(f.got), "%lu of %lu, the last one 0x%lx", a->bad, a->missing,
+		 a->bad_token);
+	fail(w->run->sh, ORACLE_OUTCOME, &f, NULL);
+}
+
 static void async_pf_run(struct worker *w)
 {
 	const struct guest_async *a = &w->run->ctl->vcpu[w->id].async;
 
 	vcpu_loop(w, TURN_EVERY, async_pf_turn);
-	oracle_checked(w->run, ORACLE_OUTCOME, a->ready);
+	oracle_checked(w->run, ORACLE_OUTCOME, a->ready + a->missing);
 	if (a->stray)
 		stray_token(w, a);
+	if (a->bad)
+		bad_token(w, a);
 }
 
 const struct consumer_ops consumer_async_pf = {

@@ -92,6 +92,25 @@ static uint64_t cr2(void)
 	return v;
 }
 
+/*
+ * 0 says that nothing is there (struct kvm_vcpu_pv_apf_data): the next page that is ready takes its
+ * place. Two pages of one token are one to the guest.
+ */
+static void missing(struct guest_async *a, uint64_t token)
+{
+	unsigned int i;
+
+	for (i = 0; i < a->waits && a->token[i] != token; i++)
+		;
+	if (!token || i < a->waits) {
+		a->bad_token = token;
+		a->bad++;
+	}
+	if (a->waits < GUEST_MAX_ASYNC)
+		a->token[a->waits++] = token;
+	a->missing++;
+}
+
 bool async_page_fault(struct ex_regs *regs)
 {
 	struct async *own = (struct async *)rdmsr(GS_BASE_MSR);
@@ -103,10 +122,8 @@ bool async_page_fault(struct ex_regs *regs)
 		return false;
 	me = (struct guest_vcpu *)own->vcpu;
 	a = &me->async;
-	if (a->waits < GUEST_MAX_ASYNC)
-		a->token[a->waits++] = cr2();
+	missing(a, cr2());
 	own->flags = 0;
-	a->missing++;
 	switch (rng_below(&me->rng, 4)) {
 	case 0:
 		break;
