@@ -287,6 +287,9 @@ uint64_t arch_nested_setup(struct run *run, unsigned int vcpu, void (*l2)(uint64
  */
 void arch_nested_tables(struct run *run, unsigned int vcpu);
 
+/* Has KVM written into a page that it is no control block? */
+bool arch_nested_refused(const void *page);
+
 /* Where the vCPU is, in a few words for the failure card. Context: the vCPU's thread. */
 void arch_describe_vcpu(struct kvm_vcpu *vcpu, char *buf, unsigned long len);
 

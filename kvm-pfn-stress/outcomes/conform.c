@@ -60,6 +60,7 @@ struct cell_ctl {
 	uint64_t val;		/* and what to store over 0 */
 	uint64_t emulated;	/* KVM is to do it */
 	uint64_t interruptible;	/* as the guest that can wait for a page otherwise */
+	uint64_t vmrun;		/* the page at this gpa is the control block */
 	uint64_t status, value;	/* enum access_status, and what was loaded */
 	struct cell_pte {
 		uint64_t set;		/* change it before the access */
@@ -71,7 +72,7 @@ struct cell_ctl {
 };
 
 /* Runs in the guest. */
-static void cell_guest(uint64_t unused)
+static void cell_guest(uint64_t arch)
 {
 	struct cell_ctl *c = (struct cell_ctl *)CTL_GVA;
 
@@ -88,7 +89,8 @@ static void cell_guest(uint64_t unused)
 			arch_flush_root(c->pte.root);
 		switch (c->op) {
 		case OP_STORE:
-			st = c->interruptible ? arch_interruptible(c->gva, c->val, 0, 0, arch_store) :
+			st = c->vmrun ? arch_nested_run(arch, c->vmrun) :
+			     c->interruptible ? arch_interruptible(c->gva, c->val, 0, 0, arch_store) :
 			     c->emulated ? arch_emul_store(c->gva, c->val) : arch_store(c->gva, c->val);
 			break;
 		case OP_RMW:
@@ -124,6 +126,7 @@ struct conform {
 	unsigned int caps;
 	timer_t kick;
 	bool nested;		/* the guest that makes the accesses is L2 */
+	bool vmrun;		/* it is L1, for CONS_VMRUN */
 	uint32_t fetched;	/* entries of its dirty ring */
 	bool mapped;		/* the guest has page tables for the test page */
 	uint64_t root[2];	/* arch_roots() */
@@ -462,6 +465,18 @@ static bool mmio_right(const struct outcome_cell *c, const struct state *st, con
 	return false;
 }
 
+/* What was no control block says so, and only there. */
+static bool block_right(struct conform *cf, struct state *st, struct cell_result *res)
+{
+	if (cf->ctl->status != ACCESS_DONE || !arch_nested_refused((const void *)st->hva))
+		say(res, "VMRUN ended with status %lu, and the block says nothing", cf->ctl->status);
+	else if (!state_shared_kept(st))
+		say(res, "VMRUN wrote to a page that others read");
+	else
+		return true;
+	return false;
+}
+
 /* One store to a page that no cell touches. */
 static bool good_store(struct conform *cf, struct answer *a)
 {
@@ -515,6 +530,9 @@ static void judge(struct conform *cf, const struct outcome_cell *c, struct state
 		snprintf(rule, sizeof(rule), "%s-%s", run_result_names[a->first.result], word);
 		if (a->first.result == RES_UCALL)
 			broken(cf, c, st, res, oracle, "access-completed", word);
+		else if (a->first.result == RES_GUEST && c->consumer == CONS_VMRUN &&
+			 row->allowed == RES_BIT(RES_INTERNAL))
+			broken(cf, c, st, res, ORACLE_OUTCOME, "exception", NULL);
 		else
 			broken(cf, c, st, res, oracle, rule, NULL);
 	} else if (a->first.result == RES_SIGBUS && !siginfo_right(st, &a->first, res)) {
@@ -536,6 +554,9 @@ static void judge(struct conform *cf, const struct outcome_cell *c, struct state
 			say(res, "the store reached a page that others read");
 			broken(cf, c, st, res, ORACLE_CONTENT, "shared-store", word);
 		}
+	} else if (a->first.result == RES_UCALL && c->consumer == CONS_VMRUN &&
+		   !block_right(cf, st, res)) {
+		broken(cf, c, st, res, ORACLE_CONTENT, "control-block", word);
 	} else if (a->first.result == RES_UCALL && says_itself(c) &&
 		   (cf->ctl->status != ACCESS_DONE || cf->ctl->value != cf->ctl->good[0])) {
 		say(res, "status %lu, the guest saw 0x%lx, not 0x%lx", cf->ctl->status,
@@ -598,7 +619,7 @@ static const char *unsupported(const struct conform *cf, const struct outcome_ce
 		return "KVM_PRE_FAULT_MEMORY is not there (6.11)";
 	if (c->consumer == CONS_PFNCACHE)
 		return xen_unsupported(false);
-	if (c->consumer == CONS_NESTED)
+	if (c->consumer == CONS_NESTED || c->consumer == CONS_VMRUN)
 		return arch_nested_unsupported();
 	if (c->consumer == CONS_EMULATED)
 		return arch_can_emulate();
@@ -873,6 +894,12 @@ static void access_of(struct conform *cf, const struct outcome_cell *c, struct s
 	case CONS_ROOT:
 	case CONS_UNFLUSHED:
 		pte_access(cf, c, st, val, a);
+		break;
+	case CONS_VMRUN:
+		cf->ctl->vmrun = st->r->gpa;
+		guest_access(cf, OP_STORE, 0, 0, a);
+		cf->ctl->vmrun = 0;
+		by_exception(cf, a);
 		break;
 	default:
 		cf->ctl->emulated = c->consumer == CONS_EMULATED;
@@ -1330,7 +1357,7 @@ static void add_vm(struct conform *cf, unsigned int props)
 {
 	struct run *run = cf->run;
 	unsigned long type = 0;
-	bool ring = props & P_RING, idle = !cf->nested;
+	bool ring = props & P_RING, idle = !cf->nested && !cf->vmrun;
 
 	/* all of the group, or none */
 	if (props & P_GUEST_ONLY)
@@ -1349,7 +1376,8 @@ static void add_vm(struct conform *cf, unsigned int props)
 	arch_map_huge(run->vm, CELL_HUGE_GVA, CTL_GPA, 512);
 	cf->ctl->pte_gva = arch_window_setup(run->vm, cf->vcpu, CELL_WINDOW_GVA, CELL_PTE_GVA, CTL_GPA);
 	arch_roots(run->vm, cf->vcpu, CELL_WINDOW_GVA, cf->root);
-	vcpu_args_set(cf->vcpu, 1, cf->nested ? arch_nested_setup(run, 0, cell_guest) : 0ul);
+	vcpu_args_set(cf->vcpu, 1, cf->nested || cf->vmrun ? arch_nested_setup(run, 0, cell_guest) :
+							     0ul);
 	/* a vCPU that does not run again: it keeps a root that memslots make obsolete */
 	if (idle) {
 		vcpu_args_set(run->vcpu[1], 1, 0ul);
@@ -1397,6 +1425,7 @@ int conform_run(const struct scenario *sc, struct shared *sh)
 	cf.caps = outcome_caps(&sh->caps);
 	cf.nested = !strcmp(sc->consumers[0].name, outcome_consumers[CONS_NESTED]) &&
 		    !arch_nested_unsupported();
+	cf.vmrun = cells[0].consumer == CONS_VMRUN && !arch_nested_unsupported();
 	signals_setup(sh);
 	signals_expect_sigbus(true);
 	rcu_register_thread();

@@ -18,6 +18,7 @@
 #define PREFAULT	(1u << CONS_PREFAULT)
 #define PFNCACHE	(1u << CONS_PFNCACHE)
 #define WALK		(1u << CONS_WALK)
+#define VMRUN		(1u << CONS_VMRUN)
 #define TIME		(1u << CONS_CLOCK | 1u << CONS_STEAL)
 #define LOGGED		(S(LOG_GET) | S(LOG_CLEAR) | S(LOG_ALL) | S(LOG_RING))
 #define WRITES		(1u << OP_STORE | 1u << OP_RMW)
@@ -57,6 +58,7 @@ const char *const outcome_consumers[NR_CONSUMERS] = {
 	[CONS_CR3] = "cr3",
 	[CONS_ROOT] = "root",
 	[CONS_UNFLUSHED] = "unflushed",
+	[CONS_VMRUN] = "vmrun",
 };
 
 const char *const outcome_ops[OP_NR] = { "load", "store", "rmw", "exec" };
@@ -313,6 +315,22 @@ const struct outcome_row outcome_rows[] = {
 	{ .consumers = 1u << CONS_PDE, .allowed = R(UCALL),
 	  .why = "kvm_mmu_get_child_sp(): a shadow page of another gfn is not used (0cb2af2ea66a)" },
 
+	/* nested guests: KVM maps the control block for itself, for writing, whatever it does with it */
+	{ .consumers = VMRUN, .states = NONE | S(RO_SLOT), .allowed = R(INTERNAL) | R(GUEST),
+	  .why = "kvm_vcpu_map(): an error pfn; #GP, as the guest asked for it, or the user is told" },
+	{ .consumers = VMRUN, .needs = P_REMAPPED, .caps = C_UNREFCOUNTED, .allowed = R(INTERNAL),
+	  .why = "hva_to_pfn_remapped(): kfp->pin without kvm.allow_unsafe_mappings: nothing would "
+		 "keep the page; findings/s9.md" },
+	{ .consumers = VMRUN, .needs = P_REMAPPED | P_TAIL, .allowed = R(INTERNAL),
+	  .why = "kvm_try_get_pfn() refuses refcount 0, and user space must be told: "
+		 "findings/s9.md" },
+	{ .consumers = VMRUN, .needs = P_REFUSED, .allowed = R(INTERNAL),
+	  .why = "neither has GUP a page, and user space must be told: findings/s9.md" },
+	{ .consumers = VMRUN, .states = ACCESSIBLE, .allowed = R(UCALL),
+	  .why = "nested_svm_vmrun(): VMEXIT_INVALID, which is written there" },
+	{ .consumers = VMRUN, .allowed = R(INTERNAL),
+	  .why = "kvm_vcpu_map(): an error pfn, and user space must be told: findings/s9.md" },
+
 	/* the guest's own PTE */
 	{ .consumers = PTES, .states = S(PTE_ABSENT), .allowed = R(GUEST),
 	  .why = "FNAME(walk_addr_generic)(): not present, #PF" },
@@ -530,6 +548,10 @@ static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_
 	    !(props & P_PTES) != !outcome_by_pte(c))
 		return false;
 	switch (c) {
+	case CONS_VMRUN:
+		if (1ull << s & LOGGED)
+			return op == OP_STORE && props & P_GUP;
+		return op == OP_STORE && !outcome_states[s].alone && !(props & (P_OWN | P_GMEM));
 	case CONS_CLOCK:
 	case CONS_STEAL:
 		return op == OP_STORE &&
@@ -567,7 +589,8 @@ static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_
 
 static bool is_by(const char *by, enum outcome_consumer c)
 {
-	return *by ? !strcmp(by, outcome_consumers[c]) : c != CONS_NESTED && c != CONS_EMULATED;
+	return *by ? !strcmp(by, outcome_consumers[c]) :
+		     c != CONS_NESTED && c != CONS_EMULATED && c != CONS_VMRUN;
 }
 
 unsigned int outcome_cells(const char *group, const char *by, struct outcome_cell *cells)

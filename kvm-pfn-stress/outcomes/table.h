@@ -57,6 +57,7 @@ enum outcome_consumer {
 	CONS_CR3,
 	CONS_ROOT,	/* CR3, in an address space that shares the page table with another */
 	CONS_UNFLUSHED,	/* nothing: the old PTE allowed less */
+	CONS_VMRUN,	/* VMRUN of a page that is no control block, as KVM has to write there */
 	NR_CONSUMERS
 };
 
@@ -222,7 +223,8 @@ bool outcome_group(const char *group);
 /**
  * outcome_cells - the cells of a group, in the order in which they run
  * @group: name
- * @by: consumer: only its cells; "": all but those of nested guests, and of what is emulated
+ * @by: consumer: only its cells; "": all but those of nested guests and their control blocks, and of
+ *	what is emulated
  * @cells: filled in; room for OUTCOME_MAX_CELLS, or NULL to count
  *
  * Return: how many.

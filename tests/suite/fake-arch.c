@@ -212,6 +212,11 @@ const char *arch_nested_unsupported(void)
 	return "no KVM here";
 }
 
+bool arch_nested_refused(const void *page)
+{
+	return false;
+}
+
 uint64_t arch_nested_setup(struct run *run, unsigned int vcpu, void (*l2)(uint64_t))
 {
 	return 0;

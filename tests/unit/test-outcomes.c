@@ -4,8 +4,9 @@
 #include "../../kvm-pfn-stress/outcomes/table.h"
 
 #define NR_CAPS	2	/* bits of C_* */
+#define NR_BY	4
 
-static const char * const by[] = { "", "nested", "emulated" };
+static const char * const by[NR_BY] = { "", "nested", "emulated", "vmrun" };
 static const char *groups[32];
 static unsigned int nr_groups;
 
@@ -53,8 +54,8 @@ static void every_cell_has_an_answer(void **state)
 	struct outcome_cell cells[OUTCOME_MAX_CELLS];
 
 	(void)state;
-	for (unsigned int g = 0; g < 3 * nr_groups; g++) {
-		unsigned int nr = outcome_cells(groups[g / 3], by[g % 3], cells);
+	for (unsigned int g = 0; g < NR_BY * nr_groups; g++) {
+		unsigned int nr = outcome_cells(groups[g / NR_BY], by[g % NR_BY], cells);
 
 		for (unsigned int i = 0; i < nr; i++)
 			for (unsigned int caps = 0; caps < 1 << NR_CAPS; caps++) {
@@ -76,8 +77,8 @@ static void every_row_is_used(void **state)
 
 	(void)state;
 	assert_true(outcome_nr_rows <= 256);
-	for (unsigned int g = 0; g < 3 * nr_groups; g++) {
-		unsigned int nr = outcome_cells(groups[g / 3], by[g % 3], cells);
+	for (unsigned int g = 0; g < NR_BY * nr_groups; g++) {
+		unsigned int nr = outcome_cells(groups[g / NR_BY], by[g % NR_BY], cells);
 
 		for (unsigned int i = 0; i < nr; i++)
 			for (unsigned int caps = 0; caps < 1 << NR_CAPS; caps++)

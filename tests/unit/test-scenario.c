@@ -111,6 +111,7 @@ static const struct {
 	{ "draw = oracles:1\n", ":1: expected regions:N, consumers:N or injectors:N, got 'oracles'" },
 	{ "draw = regions:1 regions:2\n", ":1: expected each name once, got 'regions' twice" },
 	{ "describe = x\noutcomes = anon\ndraw = regions:1\n", "expected no key but 'describe'" },
+	{ "describe = x\noutcomes = anon\nconsumers = none\n", "expected one consumer of group 'anon'" },
 	{ "consumers = vcpu vcpu\n", ":1: expected each name once, got 'vcpu' twice" },
 	{ "consumers = nested\n", ":1: expected the name of a known consumer" },
 	{ "access = jump:1\n", ":1: expected load, store, rmw or exec, got 'jump'" },

@@ -508,6 +508,12 @@ uint64_t arch_nested_setup(struct run *run, unsigned int id, void (*l2)(uint64_t
 	return gva;
 }
 
+/* VMEXIT_INVALID; younger KVMs take all of the field for the exit code */
+bool arch_nested_refused(const void *page)
+{
+	return *(const volatile uint64_t *)((const char *)page + VMCB_EXIT_CODE) == ~0ull;
+}
+
 void arch_nested_tables(struct run *run, unsigned int id)
 {
 	struct nested *n = addr_gva2hva(run->vm, run->ctl->vcpu[id].nested.arch);
