@@ -34,6 +34,7 @@
 #include "outcomes/conform.h"
 #include "outcomes/log.h"
 #include "outcomes/state.h"
+#include "outcomes/straddle.h"
 #include "plugins.h"
 
 #define CELL_CTL_SLOT	1
@@ -103,7 +104,7 @@ static void cell_guest(uint64_t arch)
 			st = arch_exec(c->gva, &value);
 			break;
 		default:
-			st = arch_load(c->gva, &value);
+			st = c->emulated ? arch_emul_load(c->gva, &value) : arch_load(c->gva, &value);
 		}
 		c->value = value;
 		c->status = st;
@@ -1238,6 +1239,38 @@ static void touch_gigantic(struct conform *cf, const struct state *st)
 	atomic_store(&cf->w->ws->phase, W_BUSY);
 }
 
+static void ask_straddle(void *data, const struct straddle *s)
+{
+	struct conform *cf = data;
+
+	worker_progress(cf->w);
+	cf->ctl->op = s->op;
+	cf->ctl->gva = s->gva;
+	cf->ctl->val = s->val;
+	cf->ctl->status = ~0ull;
+}
+
+/* Across page 0 and the next one, by memslots of its own. */
+static void straddle(struct conform *cf, const struct outcome_cell *c, struct state *st,
+		     struct cell_result *res)
+{
+	struct straddle s = {
+		.r = st->r, .hva = st->hva, .vcpu = cf->vcpu, .slot = CELL_SLOT, .op = c->op,
+		.status = &cf->ctl->status, .value = &cf->ctl->value,
+	};
+
+	oracle_checked(cf->run, ORACLE_OUTCOME, 1);
+	/* where KVM can be told to it emulates all of them, memory too; else what is no memory */
+	cf->ctl->emulated = !arch_can_emulate();
+	if (straddle_right(&s, ask_straddle, cf, res->got, sizeof(res->got)))
+		say(res, "completes");
+	else
+		broken(cf, c, st, res, ORACLE_OUTCOME, "straddle", s.layout);
+	cf->ctl->emulated = 0;
+	if (s.lost)
+		_exit(1);
+}
+
 static void one_access(struct conform *cf, const struct outcome_cell *c, struct state *st,
 		       struct cell_result *res)
 {
@@ -1251,6 +1284,10 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 	if (!cf->mapped)
 		virt_map(cf->run->vm, st->r->gpa + REGION_GVA_OFFSET, st->r->gpa, HUGE_PAGES);
 	cf->mapped = true;
+	if (c->consumer == CONS_STRADDLE) {
+		straddle(cf, c, st, res);
+		return;
+	}
 	if (c->consumer == CONS_PFNCACHE && !cf->xen) {
 		xen_enable(cf->run->vm, false);
 		cf->xen = true;

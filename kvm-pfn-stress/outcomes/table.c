@@ -59,6 +59,7 @@ const char *const outcome_consumers[NR_CONSUMERS] = {
 	[CONS_ROOT] = "root",
 	[CONS_UNFLUSHED] = "unflushed",
 	[CONS_VMRUN] = "vmrun",
+	[CONS_STRADDLE] = "straddle",
 };
 
 const char *const outcome_ops[OP_NR] = { "load", "store", "rmw", "exec" };
@@ -298,6 +299,9 @@ const unsigned int outcome_nr_backings = ARRAY_LEN(outcome_backings);
 const struct outcome_row outcome_rows[] = {
 	{ .consumers = 1u << CONS_NEW_VCPU, .allowed = R(ENOMEM),
 	  .why = "kvm_arch_vcpu_create(): kvm_mmu_create() fails, the errno goes to user space" },
+
+	{ .consumers = 1u << CONS_STRADDLE, .allowed = R(UCALL) | R(MMIO),
+	  .why = "emulator_read_write(): page by page, an exit for each one that is no memory" },
 
 	{ .states = LOGGED, .allowed = R(UCALL),
 	  .why = "mark_page_dirty_in_slot(): the page is in the log whoever wrote, each time anew" },
@@ -552,6 +556,8 @@ static bool cell_fits(enum outcome_consumer c, unsigned int props, enum outcome_
 		if (1ull << s & LOGGED)
 			return op == OP_STORE && props & P_GUP;
 		return op == OP_STORE && !outcome_states[s].alone && !(props & (P_OWN | P_GMEM));
+	case CONS_STRADDLE:
+		return (op == OP_LOAD || op == OP_STORE) && s == ST_PRESENT && props & P_PRIVATE;
 	case CONS_CLOCK:
 	case CONS_STEAL:
 		return op == OP_STORE &&

@@ -58,6 +58,7 @@ enum outcome_consumer {
 	CONS_ROOT,	/* CR3, in an address space that shares the page table with another */
 	CONS_UNFLUSHED,	/* nothing: the old PTE allowed less */
 	CONS_VMRUN,	/* VMRUN of a page that is no control block, as KVM has to write there */
+	CONS_STRADDLE,	/* an access across two pages, of each two kinds that there are */
 	NR_CONSUMERS
 };
 
