@@ -1231,14 +1231,6 @@ static void store_beside(struct conform *cf, const struct state *st, struct answ
 		_exit(1);
 }
 
-/* To clear it takes longer than a vCPU may need for an access. */
-static void touch_gigantic(struct conform *cf, const struct state *st)
-{
-	atomic_store(&cf->w->ws->phase, W_WAIT);
-	*(volatile uint64_t *)st->hva = 0;
-	atomic_store(&cf->w->ws->phase, W_BUSY);
-}
-
 static void ask_straddle(void *data, const struct straddle *s)
 {
 	struct conform *cf = data;
@@ -1279,8 +1271,6 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 	struct answer a;
 
 	outcome_text(row->allowed, res->expected, sizeof(res->expected));
-	if ((c->backing->props & P_GIGANTIC) == P_GIGANTIC)
-		touch_gigantic(cf, st);
 	if (!cf->mapped)
 		virt_map(cf->run->vm, st->r->gpa + REGION_GVA_OFFSET, st->r->gpa, HUGE_PAGES);
 	cf->mapped = true;
@@ -1365,6 +1355,17 @@ static void one_access(struct conform *cf, const struct outcome_cell *c, struct 
 		memslot(cf, st, false);
 }
 
+/* To clear a GiB takes longer than a vCPU may need for an access: nobody waits for one meanwhile. */
+static bool enter(struct conform *cf, struct state *st)
+{
+	bool gigantic = (st->cell->backing->props & P_GIGANTIC) == P_GIGANTIC, ok;
+
+	atomic_store(&cf->w->ws->phase, gigantic ? W_WAIT : W_BUSY);
+	ok = state_enter(st);
+	atomic_store(&cf->w->ws->phase, W_BUSY);
+	return ok;
+}
+
 static void run_cell(struct conform *cf, const struct outcome_cell *c, struct cell_result *res)
 {
 	struct shared *sh = cf->run->sh;
@@ -1376,7 +1377,7 @@ static void run_cell(struct conform *cf, const struct outcome_cell *c, struct ce
 		skip(res, why);
 		return;
 	}
-	if (state_enter(&st))
+	if (enter(cf, &st))
 		one_access(cf, c, &st, res);
 	else
 		skip(res, sh->skip_reason);

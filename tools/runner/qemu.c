@@ -50,8 +50,8 @@ static void free_args(struct args *a)
 		free(a->v[i]);
 }
 
-/* At run time no GiB is in one piece. */
-#define GIGANTIC_ARGS	" hugepagesz=1G hugepages=1:1"
+/* At run time no GiB is in one piece, and at boot only if the kernel does not lie in it by chance. */
+#define GIGANTIC_ARGS	" hugepagesz=1G hugepages=1:1 nokaslr"
 #define GIGANTIC_MB	4096		/* of so much memory it can be spared */
 
 static bool nested_enabled(const char *module)
