@@ -29,15 +29,15 @@ passes() {
 	return 1
 }
 
-# Scenarios that a kernel can't run; all others must pass. The VM has no memory for huge pages of 1 GiB.
+# Scenarios that a kernel can't run; all others must pass.
 cannot_run() {
 	case $1 in
-	6.1) echo aging fail-alloc guest-memfd guest-memfd-private hugetlb-1g memfd-secret outcomes/guest-memfd \
+	6.1) echo aging fail-alloc guest-memfd guest-memfd-private memfd-secret outcomes/guest-memfd \
 		outcomes/guest-memfd-private outcomes/secret pfncache pfncache-hva pfnmap-huge prefault prefault-uffd \
 		unsafe-mappings ;;
-	6.12) echo fail-alloc guest-memfd guest-memfd-private hugetlb-1g outcomes/guest-memfd \
+	6.12) echo fail-alloc guest-memfd guest-memfd-private outcomes/guest-memfd \
 		outcomes/guest-memfd-private unsafe-mappings ;;
-	7.3) echo fail-alloc guest-memfd-private hugetlb-1g outcomes/guest-memfd-private ;;
+	7.3) echo fail-alloc guest-memfd-private outcomes/guest-memfd-private ;;
 	esac
 }
 
