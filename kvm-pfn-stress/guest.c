@@ -306,12 +306,11 @@ static void access_page(struct guest_ctl *ctl, struct guest_vcpu *me, uint64_t i
 			report(me, RULE_TRAPPED, 0, w1);
 		return;
 	}
-	if (w1 == w2 && pw_old(w1) == pw_new(w1) && state_forbids(pw_new(w1), op)) {
-		/* the emulator goes by the host's mapping: what KVM finds no pfn for is no obstacle */
-		if (!me->emulated || pw_new(w1) != PS_REFUSED) {
-			report(me, RULE_ACCESS, v, w1);
-			return;
-		}
+	/* the emulator goes by the host's mapping: what KVM finds no pfn for is no obstacle */
+	if (w1 == w2 && pw_old(w1) == pw_new(w1) && state_forbids(pw_new(w1), op) &&
+	    !(me->emulated && pw_new(w1) == PS_REFUSED)) {
+		report(me, RULE_ACCESS, v, w1);
+		return;
 	}
 	if (op == OP_STORE || (op == OP_RMW && v == last))
 		*own = content_kept(w1, w2) ? stamp : 0;

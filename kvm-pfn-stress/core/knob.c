@@ -229,11 +229,17 @@ bool knob_mount(struct shared *sh, const char *dev, const char *type, const char
 	return !mount(dev, path, type, MS_NOATIME, NULL) || refused(why, len, "mount", dev, errno);
 }
 
-bool knob_mkdir(struct shared *sh, const char *path, char *why, size_t len)
+static bool mkdir_until(struct shared *sh, enum undo_when when, const char *path, char *why,
+			size_t len)
 {
-	if (!remember_locked(sh, UNDO_RMDIR, UNDO_LIFE, path, "", why, len))
+	if (!remember_locked(sh, UNDO_RMDIR, when, path, "", why, len))
 		return false;
 	return !mkdir(path, 0700) || errno == EEXIST || refused(why, len, "mkdir", path, errno);
+}
+
+bool knob_mkdir(struct shared *sh, const char *path, char *why, size_t len)
+{
+	return mkdir_until(sh, UNDO_LIFE, path, why, len);
 }
 
 /* The machine's cgroup2, or a mount of our own: the directory stands in @root. */
@@ -283,10 +289,8 @@ bool knob_cgroup(struct shared *sh, const char *controller, char *dir, size_t si
 			return refused(why, len, "write", path, -err);
 	}
 	snprintf(dir, size, "%s/kvm-pfn-stress-%d", root, getppid());
-	if (!remember_locked(sh, UNDO_RMDIR, UNDO_RUN, dir, "", why, len))
+	if (!mkdir_until(sh, UNDO_RUN, dir, why, len))
 		return false;
-	if (mkdir(dir, 0700) && errno != EEXIST)
-		return refused(why, len, "mkdir", dir, errno);
 	snprintf(sh->cgroup, sizeof(sh->cgroup), "%s", dir);
 	return true;
 }

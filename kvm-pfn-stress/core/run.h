@@ -191,8 +191,8 @@ struct shared {
 	struct cell_result cell[OUTCOME_MAX_CELLS];
 	/* poisoned pfns that are not yet unpoisoned */
 	atomic_ulong poison[MAX_POISON];
-	/* settings that are not yet put back */
 	char cgroup[100];	/* that scenarios run in, "": none */
+	/* settings that are not yet put back */
 	unsigned int nr_undo;
 	struct undo undo[MAX_UNDO];
 	uint64_t swap_pages, disk_bytes;	/* of the scenario's own swap and file system, so far */

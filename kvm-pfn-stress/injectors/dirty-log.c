@@ -119,6 +119,7 @@ static void pick_part(struct worker *w, const struct region *r, struct kvm_clear
 		clear->num_pages = at & ~63u;
 		break;
 	case 1:
+		/* if that is in front of the memslot: its first word */
 		if (huge)
 			at -= (at + r->ops->gpa_shift) % huge;
 		clear->first_page = at < pages ? at & ~63u : 0;
